@@ -1,0 +1,97 @@
+"""The window's end of the line to the backend: results and events arrive here as Qt signals on the UI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from deepvis.messages import CameraCard, Event, ModelCard, NetworkSpec, ViewRequest, ViewResult
+
+
+class Backend(Protocol):
+    """What the window needs of the engine and the source. Every method returns at once and may be called from the UI
+    thread; what comes of it arrives as a result or an event."""
+
+    def set_wake(self, wake: Callable[[], None]) -> None:
+        """``wake`` is called from any thread when a result or an event waits (only from empty to full)."""
+
+    def take_result(self) -> ViewResult | None:
+        """The newest result, once; None if none is new."""
+
+    def take_events(self) -> list[Event]:
+        """All events since the last call, oldest first."""
+
+    def request(self, request: ViewRequest) -> None:
+        """Show this from now on."""
+
+    def freeze(self, frozen: bool) -> None:
+        """Hold the present frame (views of it still change with the request), or go on."""
+
+    def load_network(self, spec: NetworkSpec) -> None:
+        """Load another network; LoadProgress, then NetworkReady or NetworkFailed follow."""
+
+    def cancel_load(self) -> None:
+        """Give up the loading under way; the network before it stays."""
+
+    def models(self) -> list[ModelCard]:
+        """The networks that can be named. Fast (no network connection, no torch)."""
+
+    def cameras(self) -> list[CameraCard]:
+        """The cameras that are connected. May take a second: the window calls it on a thread of its own."""
+
+    def open_source(self, spec: str) -> None:
+        """Show another source: ``camera:0``, a path, a URL, ``sample:cat``, ``pattern``."""
+
+    def control_source(self, control: str, value: Any = None) -> None:
+        """Steer the source: ``pause`` (bool), ``seek`` (seconds), ``speed`` (factor), ``loop`` (bool), ``step`` (+1 or
+        -1), ``slideshow`` (seconds or None), ``mirror`` (bool), ``resolution`` ((h, w)), ``motion`` (bool)."""
+
+    def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
+        """Queue a run of this registered name; RunStatus events follow. Returns its id."""
+
+    def control_run(self, run_id: int, control: str) -> None:
+        """``pause``, ``continue`` or ``cancel`` a run."""
+
+    def set_live_share(self, share: float) -> None:
+        """Share of the engine's time that the live view keeps while a run goes on, in (0, 1]."""
+
+    def start_recording(self, path: str) -> None:
+        """Stream what :meth:`record` is given to an MP4 file."""
+
+    def record(self, picture: Any) -> None:
+        """One uint8 (H, W, 4) BGRX picture for the recording under way."""
+
+    def stop_recording(self) -> None:
+        """Finish the file."""
+
+    def save(self, path: str, content: Any) -> None:
+        """Write a PNG (uint8 (H, W, 4) BGRX array) or an npz (mapping of arrays) on a thread of its own; the outcome
+        comes as a Problem of severity ``info`` or ``error``."""
+
+
+class Bridge(QObject):
+    """Turns the backend's wake-ups into signals on the UI thread.
+
+    The wake signal carries no payload and is queued at most once at a time, so that a slow window drops results and
+    never queues them.
+    """
+
+    result = Signal(object)
+    event = Signal(object)
+    _woken = Signal()
+
+    def __init__(self, backend: Backend, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.backend = backend
+        self._woken.connect(self._collect, Qt.ConnectionType.QueuedConnection)
+        backend.set_wake(self._woken.emit)
+
+    @Slot()
+    def _collect(self) -> None:
+        for event in self.backend.take_events():
+            self.event.emit(event)
+        result = self.backend.take_result()
+        if result is not None:
+            self.result.emit(result)

@@ -1,0 +1,84 @@
+"""The one place in the window where a choice lives: panels read it, change it, and hear of every change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from deepvis.messages import Layer, NetworkInfo
+from deepvis.ui.look import Look
+
+
+class ViewState(QObject):
+    """Holds the current :class:`Look` and the loaded network. UI thread only.
+
+    Signals
+    -------
+    changed : something of ``look`` is different now. A panel sets its controls from ``state.look``, all of them.
+    network_changed : ``info`` is another network now (``look.layer`` and ``look.unit`` are valid for it already).
+    """
+
+    changed = Signal()
+    network_changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._look = Look()
+        self._info: NetworkInfo | None = None
+
+    @property
+    def look(self) -> Look:
+        """What is shown now."""
+        return self._look
+
+    @property
+    def info(self) -> NetworkInfo | None:
+        """The loaded network, or None."""
+        return self._info
+
+    @property
+    def layer(self) -> Layer | None:
+        """The chosen layer's description, or None."""
+        return self.find(self._look.layer)
+
+    def find(self, name: str | None) -> Layer | None:
+        """The layer of this name in the loaded network, or None."""
+        layers = self._info.layers if self._info else ()
+        return next((layer for layer in layers if layer.name == name), None)
+
+    def update(self, **changes: Any) -> None:
+        """Change fields of the look; ``unit`` is kept in range of the layer. Emits ``changed`` if anything differs."""
+        look = replace(self._look, **changes)
+        layer = self.find(look.layer)
+        if layer is not None and look.unit is not None:
+            look = replace(look, unit=max(0, min(look.unit, layer.channels - 1)))
+        if look.layer != self._look.layer or look.unit != self._look.unit:
+            if look.position is not None and look.position == self._look.position:
+                look = replace(look, position=None)
+        if look != self._look:
+            self._look = look
+            self.changed.emit()
+
+    def set_network(self, info: NetworkInfo) -> None:
+        """A network took over: keep the layer and unit where it has them, else choose a middle convolution."""
+        self._info = info
+        look = self._look
+        if self.find(look.layer) is None:
+            convolutions = [layer for layer in info.layers if layer.main and layer.kind == "conv"]
+            spatial = [layer for layer in info.layers if layer.size is not None]
+            candidates = convolutions or spatial or list(info.layers)
+            chosen = candidates[(len(candidates) - 1) // 2] if candidates else None
+            look = replace(look, layer=chosen.name if chosen else None, unit=0 if chosen else None, zoomed=False)
+        layer = self.find(look.layer)
+        if layer is not None and look.unit is not None and look.unit >= layer.channels:
+            look = replace(look, unit=layer.channels - 1)
+        target = look.overlay_target
+        if isinstance(target, int) and target >= len(info.labels):
+            look = replace(look, overlay_target="top")
+        size = look.input_size if info.flexible else None
+        pinned = tuple(index for index in look.pinned if index < len(info.labels))
+        self._look = replace(look, origin=None, show="activation", position=None, input_size=size, pinned=pinned)
+        self.network_changed.emit()
+        self.changed.emit()
