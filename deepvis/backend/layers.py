@@ -1,0 +1,345 @@
+"""The layer catalogue: every output of a network's forward pass that can be looked at, by name.
+
+It is made by watching one real pass, not by tracing, so that functional calls, data-dependent control flow, reused
+modules and exported graphs are all seen, and what a layer is called is where it is.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from math import isqrt
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from deepvis.backend.geometry import Trace, carry, mark, trace_of
+from deepvis.backend.recording import Site, evaluating, function_name, single_tensor
+from deepvis.backend.rules import rectifier_call
+from deepvis.messages import Layer, ReceptiveField, Size
+
+_FUNCTION_KINDS = {
+    "conv2d": "conv",
+    "conv_transpose2d": "conv",
+    "linear": "linear",
+    **dict.fromkeys(["relu", "relu_", "relu6", "hardtanh", "hardtanh_", "clamp_min", "clamp_min_"], "relu"),
+    **dict.fromkeys(
+        "silu gelu sigmoid tanh hardswish hardsigmoid leaky_relu leaky_relu_ elu selu mish softplus prelu celu glu".split(),
+        "activation",
+    ),
+    **dict.fromkeys(["sigmoid_", "tanh_"], "activation"),
+    **dict.fromkeys(
+        ["max_pool2d", "avg_pool2d", "lp_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "mean"], "pool"
+    ),
+    **dict.fromkeys(["batch_norm", "layer_norm", "group_norm", "instance_norm", "local_response_norm"], "norm"),
+    **dict.fromkeys(["add", "add_", "__add__", "__iadd__", "__radd__"], "add"),
+    **dict.fromkeys(["mul", "mul_", "__mul__", "__imul__", "__rmul__"], "mul"),
+    **dict.fromkeys(["cat", "concat"], "cat"),
+    **dict.fromkeys(["flatten"], "flatten"),
+    **dict.fromkeys(["softmax", "log_softmax"], "softmax"),
+    "scaled_dot_product_attention": "attention",
+    "interpolate": "other",
+}
+_FUNCTION_NAMES = {
+    **dict.fromkeys(["__add__", "__iadd__", "__radd__", "add_"], "add"),
+    **dict.fromkeys(["__mul__", "__imul__", "__rmul__", "mul_"], "mul"),
+    "concat": "cat",
+    "relu_": "relu",
+    "hardtanh_": "hardtanh",
+    "clamp_min_": "clamp_min",
+    "leaky_relu_": "leaky_relu",
+    "sigmoid_": "sigmoid",
+    "tanh_": "tanh",
+}
+_MODULE_KINDS: tuple[tuple[str, tuple[type[nn.Module], ...]], ...] = (
+    ("conv", (nn.Conv2d, nn.ConvTranspose2d)),
+    ("relu", (nn.ReLU, nn.ReLU6, nn.Hardtanh)),
+    (
+        "activation",
+        (
+            nn.SiLU,
+            nn.GELU,
+            nn.Sigmoid,
+            nn.Tanh,
+            nn.Hardswish,
+            nn.Hardsigmoid,
+            nn.LeakyReLU,
+            nn.ELU,
+            nn.SELU,
+            nn.Mish,
+            nn.Softplus,
+            nn.PReLU,
+            nn.CELU,
+        ),
+    ),
+    (
+        "pool",
+        (nn.MaxPool2d, nn.AvgPool2d, nn.LPPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.FractionalMaxPool2d),
+    ),
+    (
+        "norm",
+        (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d, nn.LocalResponseNorm),
+    ),
+    ("linear", (nn.Linear,)),
+    ("flatten", (nn.Flatten,)),
+    ("dropout", (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)),
+    ("softmax", (nn.Softmax, nn.LogSoftmax, nn.Softmax2d)),
+    ("attention", (nn.MultiheadAttention,)),
+)
+_QUIET = {"norm", "dropout", "flatten", "other", "mul", "activation"}
+Arrangement = Literal["NCHW", "NC", "NHWC", "NLC"]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What one watched pass found.
+
+    Attributes
+    ----------
+    layers : in the order of the forward pass.
+    sites : where each layer arises, by name.
+    left_out : (name, reason) of the outputs that cannot be shown.
+    rectifiers : number of rectifier calls in the pass.
+    """
+
+    layers: tuple[Layer, ...]
+    sites: dict[str, Site]
+    left_out: tuple[tuple[str, str], ...]
+    rectifiers: int
+
+    def layer(self, name: str) -> Layer:
+        """The layer of this name. Raises KeyError that names the nearest matches, or why it was left out."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        for left_out, reason in self.left_out:
+            if left_out == name:
+                raise KeyError(f"layer {name!r} cannot be shown: {reason}")
+        names = [layer.name for layer in self.layers]
+        near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.4)
+        hint = f"did you mean {', '.join(map(repr, near))}?" if near else f"the first are {', '.join(names[:5])}"
+        raise KeyError(f"no layer {name!r} in this network of {len(names)} layers; {hint}")
+
+
+def arrange(tensor: torch.Tensor, layer: Layer) -> torch.Tensor:
+    """A captured output as (N, C, H, W) or (N, C), whatever the network's own arrangement."""
+    if layer.arrangement == "NHWC":
+        return tensor.permute(0, 3, 1, 2)
+    if layer.arrangement == "NLC":
+        side = isqrt(tensor.shape[1])
+        if side * side != tensor.shape[1]:  # a class token stands before the patches
+            side = isqrt(tensor.shape[1] - 1)
+            tensor = tensor[:, 1:]
+        return tensor.transpose(1, 2).reshape(tensor.shape[0], -1, side, side)
+    if tensor.dim() == 4 and layer.size is None:
+        return tensor.flatten(1)
+    return tensor
+
+
+@dataclass(slots=True)
+class _Found:
+    name: str
+    kind: str
+    type: str
+    site: Site
+    tensor: torch.Tensor
+    version: int
+    depth_path: str
+    shape: tuple[int, ...]
+    trace: Trace | None
+
+
+class _Spectator(TorchFunctionMode):
+    """Carries geometry through every function and reports the functions that are outputs in their own right."""
+
+    def __init__(self, found: Callable[[str, int, Any], None]) -> None:
+        super().__init__()
+        self._found = found
+        self.calls: Counter[str] = Counter()
+        self.rectifiers = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = function_name(func)
+        self.rectifiers += rectifier_call(name, args, kwargs) is not None
+        result = func(*args, **kwargs)
+        carry(name, args, kwargs, result)
+        self._found(name, self.calls[name], result)
+        self.calls[name] += 1
+        return result
+
+
+def _module_kind(module: nn.Module) -> str:
+    for kind, types in _MODULE_KINDS:
+        if isinstance(module, types):
+            return kind
+    return "block" if next(module.children(), None) is not None else "other"
+
+
+def _is_leaf(module: nn.Module) -> bool:
+    """A module whose inner functions are its own affair: one of PyTorch's, or one without submodules that is one op."""
+    return type(module).__module__.startswith("torch.nn.modules") and not isinstance(
+        module, nn.Sequential | nn.ModuleList | nn.ModuleDict
+    )
+
+
+def catalogue(module: nn.Module, x: torch.Tensor) -> Catalogue:
+    """Watch one forward pass of ``module`` on ``x`` (1, c, h, w) and name all that comes out on the way.
+
+    Exceptions of the network pass through; nothing of the watching stays behind.
+    """
+    paths: list[str] = [""]
+    leaf_depth = 0
+    module_calls: Counter[str] = Counter()
+    taken = {path for path, _ in module.named_modules()}
+    modules = dict(module.named_modules())
+    found: list[_Found] = []
+    refused: dict[str, str] = {}
+
+    def unique(base: str, calls: int) -> str:
+        name = base if calls == 0 else f"{base}_{calls}"
+        while calls > 0 and name in taken:
+            calls += 1
+            name = f"{base}_{calls}"
+        return name
+
+    names: Counter[str] = Counter()
+
+    def add(base: str, kind: str, type_name: str, site: Site, output: Any) -> None:
+        name = unique(base, names[base])
+        names[base] += 1
+        taken.add(name)
+        tensor = single_tensor(output)
+        if tensor is None:
+            refused[name] = f"its output is a {type(output).__name__}, not one tensor"
+            return
+        found.append(
+            _Found(
+                name, kind, type_name, site, tensor, _version(tensor), paths[-1], tuple(tensor.shape), trace_of(tensor)
+            )
+        )
+
+    def on_function(name: str, call: int, result: Any) -> None:
+        kind = _FUNCTION_KINDS.get(name)
+        if kind is None or leaf_depth or not isinstance(result, torch.Tensor):
+            return
+        if result.dim() not in (2, 3, 4) or not result.is_floating_point() or trace_of(result) is None:
+            return
+        if name == "mean" and result.dim() == 3:
+            return
+        label = _FUNCTION_NAMES.get(name, name)
+        base = f"{paths[-1]}.{label}" if paths[-1] else label
+        if base in modules:
+            base = f"{base}_function"
+        add(base, kind, label, Site(None, name, call, False), result)
+
+    def enter(path: str, leaf: bool) -> Callable[[nn.Module, Any], None]:
+        def hook(_module: nn.Module, _args: Any) -> None:
+            nonlocal leaf_depth
+            paths.append(path)
+            leaf_depth += leaf
+
+        return hook
+
+    def leave(path: str, leaf: bool, kind: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(watched: nn.Module, _args: Any, output: Any) -> None:
+            nonlocal leaf_depth
+            paths.pop()
+            leaf_depth -= leaf
+            call = module_calls[path]
+            module_calls[path] += 1
+            if path:
+                add(path, kind, type(watched).__name__, Site(path, None, call, False), output)
+
+        return hook
+
+    spectator = _Spectator(on_function)
+    with ExitStack() as stack:
+        stack.enter_context(evaluating(module))
+        stack.enter_context(torch.no_grad())
+        x = x.detach().clone()
+        mark(x, _input_trace())
+        for path, submodule in modules.items():
+            leaf = _is_leaf(submodule)
+            stack.callback(submodule.register_forward_pre_hook(enter(path, leaf)).remove)
+            stack.callback(submodule.register_forward_hook(leave(path, leaf, _module_kind(submodule))).remove)
+        stack.enter_context(spectator)
+        module(x)
+
+    layers: list[Layer] = []
+    sites: dict[str, Site] = {}
+    main = _main_names(found, modules)
+    for item in found:
+        read = _read(item)
+        if isinstance(read, str):
+            refused[item.name] = read
+            continue
+        channels, size, arrangement = read
+        field = item.trace.field if item.trace is not None and size is not None else None
+        layers.append(Layer(item.name, item.kind, item.type, channels, size, field, arrangement, item.name in main))
+        sites[item.name] = replace(item.site, overwritten=_version(item.tensor) != item.version)
+    if layers and not any(layer.main for layer in layers):
+        layers = [replace(layer, main=True) for layer in layers]
+    return Catalogue(tuple(layers), sites, tuple(refused.items()), spectator.rectifiers)
+
+
+def _input_trace() -> Trace:
+    return Trace(ReceptiveField((1, 1), (1, 1), (0, 0)))
+
+
+def _version(tensor: torch.Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def _read(item: _Found) -> tuple[int, Size | None, Arrangement] | str:
+    """(channels, map size, arrangement) of an output, or the reason why it cannot be shown."""
+    shape = item.shape
+    if not item.tensor.is_floating_point():
+        return f"its output has dtype {item.tensor.dtype}"
+    if 0 in shape:
+        return f"its output {shape} is empty"
+    if shape[0] != 1 and len(shape) > 1:
+        return f"its output {shape} does not keep the pictures apart in its first dimension"
+    if len(shape) == 2:
+        return shape[1], None, "NC"
+    if len(shape) == 4:
+        if item.trace is not None and item.trace.channel_axis == 3:
+            return shape[3], (shape[1], shape[2]), "NHWC"
+        return shape[1], (None if shape[2:] == (1, 1) else (shape[2], shape[3])), "NCHW"
+    if len(shape) == 3:
+        for tokens in (shape[1], shape[1] - 1):
+            side = isqrt(max(tokens, 0))
+            if side > 1 and side * side == tokens:
+                return shape[2], (side, side), "NLC"
+        return f"its output {shape} is a sequence that is no square map"
+    return f"its output has {len(shape)} dimensions {shape}, not (N, C, H, W) or (N, C)"
+
+
+def _main_names(found: list[_Found], modules: dict[str, nn.Module]) -> set[str]:
+    """The outputs that a person sees first: outermost modules, where a module that holds over half of all is opened."""
+    leaves = [item for item in found if item.site.module is not None and item.kind != "block"]
+    transparent = {""}
+    for path, submodule in modules.items():
+        inside = sum(item.name.startswith(f"{path}.") for item in leaves) if path else 0
+        plain = type(submodule) in (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+        if path and (plain or inside > len(leaves) / 2) and not _is_leaf(submodule):
+            transparent.add(path)
+
+    def outermost(path: str) -> bool:
+        parts = path.split(".")
+        return all(".".join(parts[:n]) in transparent for n in range(len(parts)))
+
+    main = set()
+    for item in found:
+        if item.site.module is not None:
+            shown = item.site.module not in transparent and outermost(item.site.module)
+        else:
+            shown = item.depth_path in transparent and outermost(item.depth_path + ".x" if item.depth_path else "x")
+        if shown and item.kind not in _QUIET:
+            main.add(item.name)
+    return main

@@ -1,0 +1,367 @@
+"""A network as deepvis sees it: a module with its preprocessing, labels and layer catalogue."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from deepvis.backend import recording
+from deepvis.backend.layers import Catalogue, arrange, catalogue
+from deepvis.backend.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from deepvis.messages import Fit, FloatArray, Layer, Rule, Size, UInt8Array
+
+Image = UInt8Array | torch.Tensor
+Target = int | str | None
+
+
+class NetworkError(RuntimeError):
+    """The network itself failed, or answers in a way that cannot be read. The message says what and what to do."""
+
+
+class Network:
+    """Any ``nn.Module`` that maps (N, c, h, w) to (N, classes), ready to be looked into.
+
+    The module is used as it is and never changed: it runs in evaluation mode while deepvis uses it and is back in its
+    own mode afterwards, and no hook stays behind. A network may be used from one thread at a time.
+
+    Parameters
+    ----------
+    module : the network. Its output may be a (N, classes) tensor, or a tuple, dict or dataclass that holds one.
+    input_size : (h, w) in pixels that it was made for.
+    mean, std : by channel, on the scale of pixels in [0, 1]; one value each (or a float) for a grey-scale network.
+    labels : one a class, or None for ``class 0`` …
+    name : how it is called.
+    device : where to put it (moves the module); None: where its weights are.
+    resize_to : pixels that the shorter side is resized to before the centre crop (256 for most 224-pixel networks);
+        None: ``input_size``.
+    interpolation : ``bilinear`` or ``bicubic``.
+
+    Attributes
+    ----------
+    module, input_size, mean, std, labels, device, name : as given.
+    preprocessing : how a picture becomes an input.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        input_size: Size = (224, 224),
+        mean: Sequence[float] | float = IMAGENET_MEAN,
+        std: Sequence[float] | float = IMAGENET_STD,
+        labels: Sequence[str] | None = None,
+        name: str = "mine",
+        *,
+        device: torch.device | str | None = None,
+        resize_to: int | None = None,
+        interpolation: str = "bilinear",
+        family: str = "own",
+        trained: bool = True,
+        note: str = "",
+    ) -> None:
+        if not isinstance(module, nn.Module):
+            raise ValueError(f"module must be a torch.nn.Module, got {type(module).__name__}")
+        if isinstance(input_size, int):
+            input_size = (input_size, input_size)
+        self.preprocessing = Preprocessing(
+            size=(int(input_size[0]), int(input_size[1])),
+            mean=(float(mean),) if isinstance(mean, int | float) else tuple(float(v) for v in mean),
+            std=(float(std),) if isinstance(std, int | float) else tuple(float(v) for v in std),
+            resize_to=resize_to,
+            interpolation=interpolation,
+        )
+        self.module = module if device is None else module.to(device)
+        self.name = name
+        self.family = family
+        self.trained = trained
+        self.note = note
+        self._labels = None if labels is None else tuple(str(label) for label in labels)
+
+    # ------------------------------------------------------------------------------------------------ what it is
+
+    @property
+    def input_size(self) -> Size:
+        """(h, w) in pixels that the network was made for."""
+        return self.preprocessing.size
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Mean by channel, pixels in [0, 1]."""
+        return self.preprocessing.mean
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Standard deviation by channel, pixels in [0, 1]."""
+        return self.preprocessing.std
+
+    @property
+    def channels(self) -> int:
+        """Input channels, 1 or 3."""
+        return self.preprocessing.channels
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        tensor = self._first_tensor()
+        return torch.device("cpu") if tensor is None else tensor.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating type of the weights."""
+        tensor = self._first_tensor()
+        return torch.float32 if tensor is None else tensor.dtype
+
+    def _first_tensor(self) -> torch.Tensor | None:
+        for tensor in self.module.parameters():
+            if tensor.is_floating_point():
+                return tensor
+        return next((tensor for tensor in self.module.buffers() if tensor.is_floating_point()), None)
+
+    @cached_property
+    def classes(self) -> int:
+        """Number of classes, from one forward pass."""
+        return int(self.forward(self._blank()).shape[1])
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """One a class. Raises ValueError if their number is not the number of classes."""
+        if self._labels is None:
+            return tuple(f"class {index}" for index in range(self.classes))
+        if len(self._labels) != self.classes:
+            raise ValueError(
+                f"{len(self._labels)} labels were given for a network of {self.classes} classes; "
+                "give one label a class, in the order of the outputs"
+            )
+        return self._labels
+
+    @cached_property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(parameter.numel() for parameter in self.module.parameters())
+
+    @cached_property
+    def hash(self) -> str:
+        """Sixteen hexadecimal digits that change with any weight (SHA-256 over names, shapes and values)."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.module.state_dict().items()):
+            if not isinstance(tensor, torch.Tensor):
+                continue
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            plain = tensor.detach().cpu().contiguous()
+            digest.update(plain.flatten().view(torch.uint8).numpy().data if plain.numel() else b"")
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The layer catalogue, with where each layer arises. Made on first use, by one forward pass."""
+        try:
+            return catalogue(self.module, self._blank())
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
+            raise NetworkError(self._failure(error)) from error
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Every output that can be looked at, in the order of the forward pass."""
+        return self.catalogue.layers
+
+    def layer(self, name: str) -> Layer:
+        """The layer of this name. Raises KeyError that names the nearest matches."""
+        return self.catalogue.layer(name)
+
+    @cached_property
+    def flexible(self) -> bool:
+        """Whether the network takes other input sizes than its own (fully convolutional, or adaptive pooling)."""
+        h, w = self.input_size
+        try:
+            self.forward(self._blank((h + 32, w + 32)))
+        except NetworkError:
+            return False
+        return True
+
+    def _blank(self, size: Size | None = None) -> torch.Tensor:
+        return torch.zeros(1, self.channels, *(size or self.input_size), device=self.device, dtype=torch.float32)
+
+    # ---------------------------------------------------------------------------------------------- using it
+
+    def preprocess(self, image: Image, *, fit: Fit = "crop", size: Size | None = None) -> torch.Tensor:
+        """float32 (1, c, h, w) on ``device`` from a uint8 (H, W, 3) RGB picture of any size.
+
+        Resized with antialiasing, centre-cropped (or stretched) and normalised as the network was trained. A tensor
+        that was preprocessed already is returned as it is, on ``device``. Raises ValueError for anything else.
+        """
+        if isinstance(image, torch.Tensor):
+            return self._check_tensor(image)
+        preprocessing = self.preprocessing if size is None else self.preprocessing.at(size)
+        return preprocessing.normalise(preprocessing.pixels(image, fit).to(self.device))[None].contiguous()
+
+    def _check_tensor(self, x: torch.Tensor) -> torch.Tensor:
+        if x.dim() != 4 or x.shape[0] != 1 or x.shape[1] != self.channels or 0 in x.shape:
+            raise ValueError(
+                f"a preprocessed input is a float32 (1, {self.channels}, h, w) tensor, got {tuple(x.shape)}; "
+                "make one with net.preprocess"
+            )
+        if not x.is_floating_point():
+            raise ValueError(f"a preprocessed input is float32, got {x.dtype}; make one with net.preprocess")
+        return x.detach().to(self.device, torch.float32)
+
+    def run(
+        self, x: torch.Tensor, layers: Iterable[str] = (), rule: Rule = "gradient", *, stop: bool = False
+    ) -> tuple[torch.Tensor | None, dict[str, torch.Tensor]]:
+        """One forward pass of a preprocessed (N, c, h, w) input that captures layers.
+
+        Gradients are as the caller has them. ``rule`` is how the rectifiers of the graph answer a backward pass. With
+        ``stop`` the pass ends at the last of ``layers``.
+
+        Returns
+        -------
+        The logits (N, classes) (None with ``stop``), and by layer name the tensors as the network has them (see
+        :meth:`arrange` for one arrangement).
+
+        Raises
+        ------
+        KeyError : a layer is not in the catalogue.
+        NetworkError : the network raised, or its output cannot be read.
+        """
+        sites = {}
+        for name in layers:
+            self.layer(name)
+            sites[name] = self.catalogue.sites[name]
+        try:
+            output, captured = recording.run(self.module, x.to(self.dtype), sites, rule, stop=stop)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
+            raise NetworkError(self._failure(error)) from error
+        missing = [name for name in sites if name not in captured]
+        if missing:
+            raise NetworkError(
+                f"network {self.name!r} did not reach layer {missing[0]!r} on this input; it takes another way than on "
+                "a blank picture, so this layer cannot be shown for it"
+            )
+        return (None if output is None else self._logits_of(output)), captured
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """float32 logits (N, classes) of a preprocessed (N, c, h, w) input, without gradients."""
+        with torch.inference_mode():
+            logits, _ = self.run(x.to(self.device))
+        assert logits is not None
+        return logits.to(torch.float32)
+
+    def arrange(self, tensor: torch.Tensor, layer: str) -> torch.Tensor:
+        """A captured tensor as (N, C, H, W), or (N, C) for a layer without maps."""
+        return arrange(tensor, self.layer(layer))
+
+    def logits(self, image: Image) -> FloatArray:
+        """The logits of one picture, (classes,) float32."""
+        result: FloatArray = self.forward(self.preprocess(image))[0].cpu().numpy()
+        return result
+
+    def classify(self, image: Image, k: int = 5) -> list[tuple[str, float]]:
+        """The ``k`` most probable classes as (label, probability), best first."""
+        probabilities = torch.softmax(torch.from_numpy(self.logits(image)), 0)
+        values, indices = probabilities.topk(max(0, min(k, len(probabilities))))
+        return [(self.labels[i], float(v)) for v, i in zip(values.tolist(), indices.tolist(), strict=True)]
+
+    def target_index(self, target: Target, logits: torch.Tensor | FloatArray | None = None) -> int:
+        """The class that ``target`` means: an index, a label (upper and lower case alike), or None for the top class of
+        ``logits``. Raises ValueError or KeyError with the range or the nearest labels."""
+        if target is None:
+            if logits is None:
+                raise ValueError("target=None means the network's top class, which needs a picture")
+            return int(torch.as_tensor(logits).argmax())
+        if isinstance(target, str):
+            return self._label_index(target)
+        if isinstance(target, bool) or not isinstance(target, int | np.integer):
+            raise ValueError(f"target is a class index, a label or None, got {target!r}")
+        if not 0 <= target < self.classes:
+            raise ValueError(f"target {target} is out of range: the network has classes 0 to {self.classes - 1}")
+        return int(target)
+
+    def _label_index(self, target: str) -> int:
+        if target in self.labels:
+            return self.labels.index(target)
+        folded = [label.casefold() for label in self.labels]
+        if target.casefold() in folded:
+            return folded.index(target.casefold())
+        near = difflib.get_close_matches(target.casefold(), folded, n=3, cutoff=0.5)
+        near += [label for label in folded if target.casefold() in label and label not in near][:3]
+        hint = (
+            f"did you mean {', '.join(repr(self.labels[folded.index(n)]) for n in near[:3])}?"
+            if near
+            else (f"its {self.classes} classes begin with {', '.join(map(repr, self.labels[:3]))}")
+        )
+        raise KeyError(f"network {self.name!r} has no class {target!r}; {hint}")
+
+    def check_unit(self, layer: str, unit: int) -> Layer:
+        """The layer, if it has this unit. Raises KeyError (layer) or ValueError (unit) with the range."""
+        found = self.layer(layer)
+        if isinstance(unit, bool) or not isinstance(unit, int | np.integer) or not 0 <= unit < found.channels:
+            raise ValueError(f"unit {unit!r} is out of range: layer {layer!r} has units 0 to {found.channels - 1}")
+        return found
+
+    def converted(self, dtype: torch.dtype, *, channels_last: bool = False) -> Network:
+        """A copy with weights of another floating type and memory layout; this network stays as it is.
+
+        The copy shares this network's catalogue, labels and preprocessing.
+        """
+        module = copy.deepcopy(self.module).eval().to(dtype)
+        if channels_last:
+            module = module.to(memory_format=torch.channels_last)
+        twin = copy.copy(self)
+        twin.module = module
+        for name in ("catalogue", "labels", "classes", "parameters"):
+            twin.__dict__[name] = getattr(self, name)
+        return twin
+
+    def _logits_of(self, output: Any) -> torch.Tensor:
+        logits = _find_logits(output)
+        if logits is None:
+            raise NetworkError(
+                f"network {self.name!r} answers with {_describe(output)}; deepvis needs logits of shape (N, classes): "
+                "wrap the network so that it returns them"
+            )
+        return logits
+
+    def _failure(self, error: Exception) -> str:
+        first = (str(error).strip().splitlines() or [""])[0]
+        size = "×".join(map(str, self.input_size))
+        return (
+            f"network {self.name!r} failed: {type(error).__name__}: {first[:300]}. It was given "
+            f"(1, {self.channels}, h, w) with its own size {size}; check input_size and the number of channels (mean, std)"
+        )
+
+    def __repr__(self) -> str:
+        h, w = self.input_size
+        return f"Network({self.name!r}, {h}×{w}, {self.parameters / 1e6:.1f} M weights, {self.device})"
+
+
+def _find_logits(output: Any) -> torch.Tensor | None:
+    if isinstance(output, torch.Tensor):
+        if output.dim() == 4 and output.shape[2:] == (1, 1):
+            output = output.flatten(1)
+        return output if output.dim() == 2 and output.is_floating_point() and output.shape[1] > 0 else None
+    if isinstance(output, Mapping):
+        named = [output[key] for key in ("logits", "out", "output") if key in output]
+        values = [*named, *output.values()]
+    elif isinstance(output, list | tuple):
+        values = list(output)
+    elif hasattr(output, "logits"):
+        values = [output.logits]
+    else:
+        return None
+    return next((found for value in values if (found := _find_logits(value)) is not None), None)
+
+
+def _describe(output: Any) -> str:
+    if isinstance(output, torch.Tensor):
+        return f"a {tuple(output.shape)} tensor of {output.dtype}"
+    return f"a {type(output).__name__}"

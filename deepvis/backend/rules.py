@@ -1,0 +1,111 @@
+"""Backward rules of the rectifier: gradient, deconvnet, guided.
+
+At a rectifier with input z and incoming gradient g the three rules return
+
+* ``gradient``: g where z > 0 (the derivative);
+* ``deconvnet``: max(g, 0) (Zeiler & Fergus 2013, "Visualizing and understanding convolutional networks");
+* ``guided``: max(g, 0) where z > 0 (Springenberg et al. 2014, "Striving for simplicity: the all convolutional net").
+
+For rectifiers with an upper bound (ReLU6, hardtanh) z > 0 becomes the open interval of the bounds.
+
+Rectifiers are caught at the function call, so modules, functional calls, in-place and reused ones all obey, and the
+network is never changed. Leaky, smooth and gated activations (LeakyReLU, SiLU, GELU, hardswish) are no rectifiers and
+keep their derivative under every rule.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from deepvis.messages import Rule
+
+
+class _RectifierRule(torch.autograd.Function):
+    """Clamp to [low, high], with a backward pass of its own. ``inplace`` keeps the semantics of ``relu_``."""
+
+    @staticmethod
+    def forward(ctx: Any, z: torch.Tensor, low: float, high: float, guided: bool, inplace: bool) -> torch.Tensor:
+        ctx.guided = guided
+        bounded = math.isfinite(high)
+        # The open interval is read off before an in-place clamp destroys z; for a plain ReLU the output tells as much.
+        inside = ((z > low) & (z < high)) if guided and bounded else None
+        if inplace:
+            result = z.clamp_(low, high) if bounded else z.clamp_(min=low)
+            ctx.mark_dirty(z)
+        else:
+            result = z.clamp(low, high) if bounded else z.clamp(min=low)
+        if guided:
+            ctx.save_for_backward(result > low if inside is None else inside)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        gradient = gradients[0].clamp(min=0)
+        if ctx.guided:
+            (inside,) = ctx.saved_tensors
+            gradient = gradient * inside
+        return gradient, None, None, None, None
+
+
+def _relu_bounds(arguments: dict[str, Any]) -> tuple[float, float]:
+    return 0.0, math.inf
+
+
+def _relu6_bounds(arguments: dict[str, Any]) -> tuple[float, float]:
+    return 0.0, 6.0
+
+
+def _hardtanh_bounds(arguments: dict[str, Any]) -> tuple[float, float]:
+    return float(arguments.get("min_val", -1.0)), float(arguments.get("max_val", 1.0))
+
+
+def _clamp_bounds(arguments: dict[str, Any]) -> tuple[float, float] | None:
+    low, high = arguments.get("min"), arguments.get("max")
+    if isinstance(low, int | float) and low == 0 and (high is None or isinstance(high, int | float)):
+        return 0.0, math.inf if high is None else float(high)
+    return None
+
+
+_BOUNDS: dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any]], tuple[float, float] | None], bool]] = {
+    # function name: names of its arguments after the input, bounds, always in place
+    "relu": (("inplace",), _relu_bounds, False),
+    "relu_": ((), _relu_bounds, True),
+    "relu6": (("inplace",), _relu6_bounds, False),
+    "hardtanh": (("min_val", "max_val", "inplace"), _hardtanh_bounds, False),
+    "hardtanh_": (("min_val", "max_val"), _hardtanh_bounds, True),
+    "clamp": (("min", "max"), _clamp_bounds, False),
+    "clamp_": (("min", "max"), _clamp_bounds, True),
+    "clamp_min": (("min",), _clamp_bounds, False),
+    "clamp_min_": (("min",), _clamp_bounds, True),
+}
+
+
+def rectifier_call(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[torch.Tensor, float, float, bool] | None:
+    """Read a function call as a rectifier: (input, lower bound, upper bound, in place), or None if it is none.
+
+    ``clamp(min=0)`` counts, a clamp with another lower bound does not.
+    """
+    known = _BOUNDS.get(name)
+    if known is None:
+        return None
+    names, bounds_of, always_inplace = known
+    z = args[0] if args else kwargs.get("input")
+    if not isinstance(z, torch.Tensor) or not z.is_floating_point():
+        return None
+    arguments = {**dict(zip(names, args[1:], strict=False)), **kwargs}
+    bounds = bounds_of(arguments)
+    if bounds is None:
+        return None
+    return z, *bounds, always_inplace or bool(arguments.get("inplace", False))
+
+
+def apply_rule(rule: Rule, z: torch.Tensor, low: float, high: float, inplace: bool) -> torch.Tensor:
+    """The rectified ``z``, which will answer the backward pass by ``rule`` (``deconvnet`` or ``guided``)."""
+    result: torch.Tensor = _RectifierRule.apply(z, low, high, rule == "guided", inplace)
+    return result
