@@ -29,10 +29,10 @@ _FUNCTION_KINDS = {
     "linear": "linear",
     **dict.fromkeys(["relu", "relu_", "relu6", "hardtanh", "hardtanh_", "clamp_min", "clamp_min_"], "relu"),
     **dict.fromkeys(
-        "silu gelu sigmoid tanh hardswish hardsigmoid leaky_relu leaky_relu_ elu selu mish softplus prelu celu glu".split(),
+        ["silu", "gelu", "sigmoid", "sigmoid_", "tanh", "tanh_", "hardswish", "hardsigmoid", "leaky_relu"],
         "activation",
     ),
-    **dict.fromkeys(["sigmoid_", "tanh_"], "activation"),
+    **dict.fromkeys(["leaky_relu_", "elu", "selu", "mish", "softplus", "prelu", "celu", "glu"], "activation"),
     **dict.fromkeys(
         ["max_pool2d", "avg_pool2d", "lp_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "mean"], "pool"
     ),

@@ -16,6 +16,7 @@ from torch import nn
 from deepvis.backend import recording
 from deepvis.backend.layers import Catalogue, arrange, catalogue
 from deepvis.backend.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from deepvis.backend.rules import RuleSwitch
 from deepvis.messages import Fit, FloatArray, Layer, Rule, Size, UInt8Array
 
 Image = UInt8Array | torch.Tensor
@@ -214,12 +215,12 @@ class Network:
         return x.detach().to(self.device, torch.float32)
 
     def run(
-        self, x: torch.Tensor, layers: Iterable[str] = (), rule: Rule = "gradient", *, stop: bool = False
+        self, x: torch.Tensor, layers: Iterable[str] = (), rule: Rule | RuleSwitch = "gradient", *, stop: bool = False
     ) -> tuple[torch.Tensor | None, dict[str, torch.Tensor]]:
         """One forward pass of a preprocessed (N, c, h, w) input that captures layers.
 
-        Gradients are as the caller has them. ``rule`` is how the rectifiers of the graph answer a backward pass. With
-        ``stop`` the pass ends at the last of ``layers``.
+        Gradients are as the caller has them. ``rule`` is how the rectifiers of the graph answer a backward pass (a
+        RuleSwitch can be turned between backward passes). With ``stop`` the pass ends at the last of ``layers``.
 
         Returns
         -------
@@ -336,7 +337,7 @@ class Network:
         size = "×".join(map(str, self.input_size))
         return (
             f"network {self.name!r} failed: {type(error).__name__}: {first[:300]}. It was given "
-            f"(1, {self.channels}, h, w) with its own size {size}; check input_size and the number of channels (mean, std)"
+            f"(1, {self.channels}, h, w) with its own size {size}; check input_size and channels (mean, std)"
         )
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
 """One forward pass in which chosen outputs are captured and the rectifiers obey a backward rule.
 
-The network is not changed: module outputs are captured by hooks that live for one pass, function outputs and rectifiers by
-a ``TorchFunctionMode`` that lives as long. All of it is taken away again when the pass raises.
+The network is not changed: module outputs are captured by hooks that live for one pass, function outputs and
+rectifiers by a ``TorchFunctionMode`` that lives as long. All of it is taken away again when the pass raises.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from deepvis.backend.rules import apply_rule, rectifier_call
+from deepvis.backend.rules import RuleSwitch, apply_rule, rectifier_call
 from deepvis.messages import Rule
 
 
@@ -24,7 +25,8 @@ from deepvis.messages import Rule
 class Site:
     """Where in the forward pass an output arises: the ``call``-th call (from 0) of a module, or of a function by name.
 
-    ``overwritten``: a later in-place operation destroys the output, so that it must be copied when it is captured.
+    ``overwritten``: a later in-place operation destroys the output. When it is captured, the network goes on with a
+    copy, so that the captured tensor is intact and lies on the way of every gradient.
     """
 
     module: str | None
@@ -33,7 +35,7 @@ class Site:
     overwritten: bool
 
 
-class _PassDone(Exception):
+class _StopPassError(Exception):
     """Ends a forward pass as soon as everything that was asked for is there."""
 
 
@@ -71,25 +73,27 @@ def function_name(func: Any) -> str:
 class _Watch(TorchFunctionMode):
     """Counts function calls, captures chosen results and lets rectifiers obey a rule."""
 
-    def __init__(self, sites: Mapping[tuple[str, int], str], capture: Callable[[str, Any], None], rule: Rule) -> None:
+    def __init__(
+        self, sites: Mapping[tuple[str, int], str], capture: Callable[[str, Any], Any], switch: RuleSwitch | None
+    ) -> None:
         super().__init__()
         self._sites = sites
         self._capture = capture
-        self._rule: Rule = rule
+        self._switch = switch
         self._calls: Counter[str] = Counter()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = function_name(func)
-        if self._rule != "gradient" and (call := rectifier_call(name, args, kwargs)) is not None:
-            result: Any = apply_rule(self._rule, *call)
+        if self._switch is not None and (call := rectifier_call(name, args, kwargs)) is not None:
+            result: Any = apply_rule(self._switch, *call)
         else:
             result = func(*args, **kwargs)
         if self._sites:
             site = self._sites.get((name, self._calls[name]))
             self._calls[name] += 1
             if site is not None:
-                self._capture(site, result)
+                return self._capture(site, result)
         return result
 
 
@@ -97,7 +101,7 @@ def run(
     module: nn.Module,
     x: torch.Tensor,
     sites: Mapping[str, Site] | None = None,
-    rule: Rule = "gradient",
+    rule: Rule | RuleSwitch = "gradient",
     *,
     stop: bool = False,
 ) -> tuple[Any, dict[str, torch.Tensor]]:
@@ -106,7 +110,7 @@ def run(
     Parameters
     ----------
     sites : what to capture, by name.
-    rule : backward rule of every rectifier in the graph that is built.
+    rule : backward rule of every rectifier in the graph that is built; a :class:`RuleSwitch` can be turned later.
     stop : end the pass once everything is captured; the output is then None.
 
     Returns
@@ -117,20 +121,20 @@ def run(
     sites = sites or {}
     captured: dict[str, torch.Tensor] = {}
 
-    def capture(name: str, output: Any) -> None:
+    def capture(name: str, output: Any) -> Any:
         tensor = single_tensor(output)
         if tensor is not None:
-            captured[name] = tensor.clone() if sites[name].overwritten else tensor
+            captured[name] = tensor
         if stop and len(captured) == len(sites):
-            raise _PassDone
+            raise _StopPassError
+        return output.clone() if tensor is output and sites[name].overwritten else output
 
-    def hook_for(wanted: dict[int, str]) -> Callable[[nn.Module, Any, Any], None]:
-        calls = iter(range(1 << 30))
+    def hook_for(wanted: dict[int, str]) -> Callable[[nn.Module, Any, Any], Any]:
+        calls = count()
 
-        def hook(_module: nn.Module, _args: Any, output: Any) -> None:
+        def hook(_module: nn.Module, _args: Any, output: Any) -> Any:
             name = wanted.get(next(calls))
-            if name is not None:
-                capture(name, output)
+            return None if name is None else capture(name, output)
 
         return hook
 
@@ -147,10 +151,11 @@ def run(
         for path, wanted in by_module.items():
             handle = module.get_submodule(path).register_forward_hook(hook_for(wanted))
             stack.callback(handle.remove)
-        if by_function or rule != "gradient":
-            stack.enter_context(_Watch(by_function, capture, rule))
+        switch = rule if isinstance(rule, RuleSwitch) else None if rule == "gradient" else RuleSwitch(rule)
+        if by_function or switch is not None:
+            stack.enter_context(_Watch(by_function, capture, switch))
         try:
             output = module(x)
-        except _PassDone:
+        except _StopPassError:
             output = None
     return output, captured

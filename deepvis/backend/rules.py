@@ -24,28 +24,38 @@ import torch
 from deepvis.messages import Rule
 
 
+class RuleSwitch:
+    """The rule that the rectifiers of a graph obey, read when the backward pass reaches them.
+
+    One forward pass under a switch can be gone back through several times, each time by another rule.
+    """
+
+    def __init__(self, rule: Rule = "gradient") -> None:
+        self.rule: Rule = rule
+
+
 class _RectifierRule(torch.autograd.Function):
     """Clamp to [low, high], with a backward pass of its own. ``inplace`` keeps the semantics of ``relu_``."""
 
     @staticmethod
-    def forward(ctx: Any, z: torch.Tensor, low: float, high: float, guided: bool, inplace: bool) -> torch.Tensor:
-        ctx.guided = guided
-        bounded = math.isfinite(high)
+    def forward(ctx: Any, z: torch.Tensor, low: float, high: float, switch: RuleSwitch, inplace: bool) -> torch.Tensor:
+        ctx.switch = switch
         # The open interval is read off before an in-place clamp destroys z; for a plain ReLU the output tells as much.
-        inside = ((z > low) & (z < high)) if guided and bounded else None
+        bounded = math.isfinite(high)
+        inside = ((z > low) & (z < high)) if bounded else None
         if inplace:
             result = z.clamp_(low, high) if bounded else z.clamp_(min=low)
             ctx.mark_dirty(z)
         else:
             result = z.clamp(low, high) if bounded else z.clamp(min=low)
-        if guided:
-            ctx.save_for_backward(result > low if inside is None else inside)
+        ctx.save_for_backward(result > low if inside is None else inside)
         return result
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        gradient = gradients[0].clamp(min=0)
-        if ctx.guided:
+        rule = ctx.switch.rule
+        gradient = gradients[0] if rule == "gradient" else gradients[0].clamp(min=0)
+        if rule != "deconvnet":
             (inside,) = ctx.saved_tensors
             gradient = gradient * inside
         return gradient, None, None, None, None
@@ -105,7 +115,7 @@ def rectifier_call(
     return z, *bounds, always_inplace or bool(arguments.get("inplace", False))
 
 
-def apply_rule(rule: Rule, z: torch.Tensor, low: float, high: float, inplace: bool) -> torch.Tensor:
-    """The rectified ``z``, which will answer the backward pass by ``rule`` (``deconvnet`` or ``guided``)."""
-    result: torch.Tensor = _RectifierRule.apply(z, low, high, rule == "guided", inplace)
+def apply_rule(switch: RuleSwitch, z: torch.Tensor, low: float, high: float, inplace: bool) -> torch.Tensor:
+    """The rectified ``z``, which will answer the backward pass by the rule that ``switch`` has at that time."""
+    result: torch.Tensor = _RectifierRule.apply(z, low, high, switch, inplace)
     return result
