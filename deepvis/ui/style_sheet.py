@@ -60,7 +60,7 @@ QPushButton::menu-indicator, QToolButton::menu-indicator {
     image: url($arrow_down); width: ${px12}px; subcontrol-position: right center; subcontrol-origin: padding;
     right: ${px4}px;
 }
-QToolButton[popupMode="2"] { padding-right: ${px20}px; }
+QToolButton[popupMode="2"], QToolButton[popupMode="InstantPopup"] { padding-right: ${px20}px; }
 
 QComboBox { padding-right: ${px4}px; }
 QComboBox::drop-down { border: none; width: ${px18}px; }
@@ -73,7 +73,10 @@ QComboBox QAbstractItemView {
 QComboBox QAbstractItemView::item { min-height: ${px24}px; padding: 0 ${px8}px; border-radius: ${px4}px; }
 
 QLineEdit { selection-background-color: $accent; }
-QAbstractSpinBox { padding-right: ${px18}px; $figures }
+QAbstractSpinBox { padding: ${px3}px ${px16}px ${px3}px ${px2}px; $figures }
+QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus {
+    background: transparent; border: none; padding: 0 0 0 ${px4}px; min-height: 0;
+}
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {
     background: transparent; border: none; width: ${px16}px; subcontrol-origin: border;
 }
@@ -151,7 +154,7 @@ QSplitter::handle { background: $line; }
 QSplitter::handle:hover { background: $accent; }
 
 QTabWidget::pane { border: none; border-top: 1px solid $line; }
-QTabBar { background: transparent; }
+QTabBar { background: transparent; qproperty-drawBase: 0; }
 QTabBar::tab {
     background: transparent; color: $quiet; padding: ${px6}px ${px4}px; margin-right: ${px12}px;
     border-bottom: 2px solid transparent;
@@ -164,7 +167,7 @@ QListView, QTreeView, QTableView, QPlainTextEdit, QTextEdit, QTextBrowser {
     background: $panel; border: 1px solid $line; border-radius: ${px6}px; alternate-background-color: $raised;
 }
 QListView:focus, QTreeView:focus, QTableView:focus, QPlainTextEdit:focus, QTextEdit:focus { border-color: $accent; }
-QListView::item, QTreeView::item { padding: ${px4}px ${px8}px; border-radius: ${px4}px; }
+QListView::item, QTreeView::item { min-height: ${px24}px; padding: 0 ${px8}px; border-radius: ${px4}px; }
 QListView::item:hover, QTreeView::item:hover, QTableView::item:hover { background: $hover; }
 QListView::item:selected, QTreeView::item:selected, QTableView::item:selected {
     background: $accent_ground; color: $accent_text;

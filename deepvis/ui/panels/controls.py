@@ -1,0 +1,230 @@
+"""Parts that every panel is made of: a header, choices that never echo, rows that wrap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QMargins, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QWheelEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QLayoutItem,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from deepvis.ui import theme
+from deepvis.ui.view_state import ViewState
+
+
+class Panel(QWidget):
+    """A titled column. Subclasses add to ``body`` and set their controls in :meth:`follow`, called on every change.
+
+    Parameters
+    ----------
+    state : what is shown; the panel writes a person's choices into it.
+    """
+
+    def __init__(self, state: ViewState, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.state = state
+        self.setProperty("role", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setAccessibleName(title)
+        self.title = label(title, "title")
+        self.figures = label("", "figure-quiet")
+        self.header = QHBoxLayout()
+        self.header.setSpacing(theme.SMALL)
+        self.header.addWidget(self.title)
+        self.header.addStretch(1)
+        self.header.addWidget(self.figures)
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
+        self.body.setSpacing(theme.SMALL)
+        self.body.addLayout(self.header)
+        state.changed.connect(self.follow)
+
+    def follow(self) -> None:
+        """Set every control from ``state.look``."""
+        raise NotImplementedError
+
+
+class Choice(QComboBox):
+    """One of several values. ``chosen`` is emitted for a person's choice only, never for :meth:`set_value`."""
+
+    chosen = Signal(object)
+
+    def __init__(
+        self, name: str, tooltip: str, options: Sequence[tuple[str, Any]] = (), parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setToolTip(tooltip)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self._options: tuple[tuple[str, Any], ...] = ()
+        self.set_options(options)
+        self.activated.connect(lambda index: self.chosen.emit(self._options[index][1]))
+
+    @property
+    def value(self) -> Any:
+        """The value that is shown, or None where there is none."""
+        index = self.currentIndex()
+        return self._options[index][1] if 0 <= index < len(self._options) else None
+
+    def set_options(self, options: Sequence[tuple[str, Any]]) -> None:
+        """Offer these (text, value) pairs; the shown value stays if it is among them."""
+        if tuple(options) == self._options:
+            return
+        value = self.value
+        self._options = tuple(options)
+        self.clear()
+        self.addItems([text for text, _ in options])
+        self.set_value(value)
+
+    def set_value(self, value: Any) -> None:
+        """Show this value, silently; one that is not offered leaves the choice as it is."""
+        values = [each for _, each in self._options]
+        if value in values and values.index(value) != self.currentIndex():
+            self.setCurrentIndex(values.index(value))
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: D102
+        # Scrolling a panel must not change the choices that pass under the pointer.
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class IconButton(QPushButton):
+    """A button with an icon that follows the theme."""
+
+    def __init__(
+        self,
+        icon: str,
+        name: str,
+        tooltip: str,
+        parent: QWidget | None = None,
+        *,
+        text: str = "",
+        checkable: bool = False,
+    ) -> None:
+        super().__init__(text, parent)
+        self._icon = icon
+        self.setAccessibleName(name)
+        self.setToolTip(tooltip)
+        self.setCheckable(checkable)
+        self._renew()
+        theme.theme_changed.connect(self._renew)
+
+    def set_icon(self, icon: str) -> None:
+        """Show another icon of the set."""
+        if icon != self._icon:
+            self._icon = icon
+            self._renew()
+
+    def _renew(self) -> None:
+        self.setIcon(theme.icon(self._icon) if self._icon else QIcon())
+        size = theme.scaled(16)
+        self.setIconSize(QSize(size, size))
+
+
+def label(text: str, role: str = "", *, wrap: bool = False) -> QLabel:
+    """A label in one of the style sheet's roles (``title``, ``quiet``, ``figure``, …)."""
+    made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setWordWrap(wrap)
+    if role:
+        made.setProperty("role", role)
+    return made
+
+
+def row(*items: QWidget | QLayout | int, spacing: int = theme.SMALL) -> QHBoxLayout:
+    """Widgets side by side; a number is a stretch of that weight."""
+    made = QHBoxLayout()
+    made.setContentsMargins(0, 0, 0, 0)
+    made.setSpacing(spacing)
+    for item in items:
+        if isinstance(item, int):
+            made.addStretch(item)
+        elif isinstance(item, QLayout):
+            made.addLayout(item)
+        else:
+            made.addWidget(item)
+    return made
+
+
+def pair(text: str, control: QWidget) -> QWidget:
+    """A control with its name in quiet text before it, kept together when a row wraps."""
+    holder = QWidget()
+    name = label(text, "quiet")
+    name.setBuddy(control)
+    layout = row(name, control)
+    holder.setLayout(layout)
+    holder.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+    return holder
+
+
+class FlowLayout(QLayout):
+    """Widgets from left to right, going on in the next line where a line is full."""
+
+    def __init__(self, parent: QWidget | None = None, *, spacing: int = theme.SMALL, line: int = theme.TIGHT) -> None:
+        super().__init__(parent)
+        self._items: list[QLayoutItem] = []
+        self._line = line
+        self.setSpacing(spacing)
+        self.setContentsMargins(QMargins())
+
+    def addItem(self, item: QLayoutItem) -> None:  # noqa: D102
+        self._items.append(item)
+
+    def count(self) -> int:  # noqa: D102
+        return len(self._items)
+
+    def itemAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]  # noqa: D102
+        return self._items[index] if 0 <= index < len(self._items) else None
+
+    def takeAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]  # noqa: D102
+        return self._items.pop(index) if 0 <= index < len(self._items) else None
+
+    def expandingDirections(self) -> Qt.Orientation:  # noqa: D102
+        return Qt.Orientation(0)
+
+    def hasHeightForWidth(self) -> bool:  # noqa: D102
+        return True
+
+    def heightForWidth(self, width: int) -> int:  # noqa: D102
+        return self._arrange(QRect(0, 0, width, 0), place=False)
+
+    def sizeHint(self) -> QSize:  # noqa: D102
+        return self.minimumSize()
+
+    def minimumSize(self) -> QSize:  # noqa: D102
+        size = QSize()
+        for item in self._items:
+            size = size.expandedTo(item.minimumSize())
+        return size
+
+    def setGeometry(self, rect: QRect) -> None:  # noqa: D102
+        super().setGeometry(rect)
+        self._arrange(rect, place=True)
+
+    def _arrange(self, rect: QRect, *, place: bool) -> int:
+        x, y, tallest = rect.x(), rect.y(), 0
+        for item in self._items:
+            if item.isEmpty():
+                continue
+            hint = item.sizeHint()
+            if x > rect.x() and x + hint.width() > rect.right() + 1:
+                x, y, tallest = rect.x(), y + tallest + self._line, 0
+            if place:
+                item.setGeometry(QRect(QPoint(x, y), hint))
+            x += hint.width() + self.spacing()
+            tallest = max(tallest, hint.height())
+        return y + tallest - rect.y()

@@ -1,0 +1,234 @@
+"""The network's answer as bars that glide to their new length and never jump."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QAbstractAnimation, QEasingCurve, QEvent, QRectF, QSize, Qt, QVariantAnimation, Signal
+from PySide6.QtGui import (
+    QFocusEvent,
+    QFontMetricsF,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+)
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from deepvis.messages import Prediction
+from deepvis.ui import icons, theme
+from deepvis.ui.views.numbers import format_percent
+
+GLIDE = 120
+"""Milliseconds that a bar takes to its new length."""
+
+_ROW_HEIGHT = 26
+_SMALLEST_CHANGE = 0.0005
+
+
+class BarsView(QWidget):
+    """Rows of label, bar and percentage at fixed places; a click on a row (or Enter) tells its class.
+
+    A bar's length is the class's probability. Nothing is painted while nothing changes.
+
+    Parameters
+    ----------
+    rows : how many rows there always are; None: as many as there are predictions.
+    """
+
+    class_clicked = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None, *, rows: int | None = 5) -> None:
+        super().__init__(parent)
+        self._rows = rows
+        self._predictions: tuple[Prediction, ...] = ()
+        self._pinned: frozenset[int] = frozenset()
+        self._from: dict[int, float] = {}
+        self._share = 1.0
+        self._hover: int | None = None
+        self._cursor = 0
+        self._pin: tuple[str, int, QPixmap] | None = None
+        self._glide = QVariantAnimation(self)
+        self._glide.setDuration(GLIDE)
+        self._glide.setStartValue(0.0)
+        self._glide.setEndValue(1.0)
+        self._glide.setEasingCurve(QEasingCurve.Type.OutCubic)
+        self._glide.valueChanged.connect(self._advance)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        theme.theme_changed.connect(self.updateGeometry)
+
+    # ------------------------------------------------------------------------------------------------------ content
+
+    @property
+    def predictions(self) -> tuple[Prediction, ...]:
+        """What the rows show, from the top."""
+        return self._predictions
+
+    @property
+    def gliding(self) -> bool:
+        """Whether bars are on their way."""
+        return self._glide.state() == QAbstractAnimation.State.Running
+
+    def set_predictions(self, predictions: Sequence[Prediction]) -> None:
+        """Show these classes, best first; each bar glides from where it is now, also if its row changes."""
+        new = tuple(predictions[: self._rows]) if self._rows is not None else tuple(predictions)
+        if new == self._predictions:
+            return
+        old, shown = self._predictions, {p.index: self._shown(p) for p in self._predictions}
+        self._predictions = new
+        if self._rows is None and len(new) != len(old):
+            self.updateGeometry()
+        moved = any(abs(shown.get(p.index, 0.0) - p.probability) > _SMALLEST_CHANGE for p in new)
+        self._from = {p.index: shown.get(p.index, 0.0) for p in new}
+        self._describe()
+        if moved and self.isVisible():
+            self._share = 0.0
+            self._glide.stop()
+            self._glide.start()
+        else:
+            self._share = 1.0
+        self.update()
+
+    def set_pinned(self, pinned: Sequence[int]) -> None:
+        """Mark these class indices with a pin."""
+        if frozenset(pinned) != self._pinned:
+            self._pinned = frozenset(pinned)
+            self.update()
+
+    def row_at(self, y: float) -> int | None:
+        """The row at this height in the widget that shows a class, or None."""
+        row = int(y // theme.scaled(_ROW_HEIGHT))
+        return row if 0 <= row < len(self._predictions) and y >= 0 else None
+
+    def sizeHint(self) -> QSize:  # noqa: D102
+        rows = self._rows if self._rows is not None else len(self._predictions)
+        return QSize(theme.scaled(200), rows * theme.scaled(_ROW_HEIGHT))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: D102
+        return QSize(theme.scaled(140), self.sizeHint().height())
+
+    def _shown(self, prediction: Prediction) -> float:
+        start = self._from.get(prediction.index, 0.0)
+        return start + (prediction.probability - start) * self._share
+
+    def _advance(self, share: float) -> None:
+        self._share = share
+        self.update()
+
+    def _describe(self) -> None:
+        self.setAccessibleDescription(
+            ", ".join(f"{p.label} {format_percent(p.probability)}" for p in self._predictions)
+        )
+
+    # ------------------------------------------------------------------------------------------------------ painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        figures = theme.body_font()
+        figure_width = QFontMetricsF(theme.figure_font(theme.BODY_SIZE)).horizontalAdvance("100.0 %")
+        for row, prediction in enumerate(self._predictions):
+            painter.setFont(figures)
+            self._paint_row(painter, row, prediction, figure_width)
+
+    def _paint_row(self, painter: QPainter, row: int, prediction: Prediction, figure_width: float) -> None:
+        palette = theme.current()
+        height = theme.scaled(_ROW_HEIGHT)
+        whole = QRectF(0, row * height, self.width(), height)
+        if row == self._hover or (self.hasFocus() and row == self._cursor):
+            painter.setPen(
+                QPen(palette.color("accent"), 1) if self.hasFocus() and row == self._cursor else Qt.PenStyle.NoPen
+            )
+            painter.setBrush(palette.color("raised"))
+            painter.drawRoundedRect(whole.adjusted(0.5, 0.5, -0.5, -0.5), theme.scaled(4), theme.scaled(4))
+        gap = theme.scaled(theme.SMALL)
+        inset = theme.scaled(theme.TIGHT)
+        figures = QRectF(whole.right() - figure_width - inset, whole.top(), figure_width, height)
+        label_width = (figures.left() - 2 * gap - inset) * 0.54
+        label = QRectF(inset, whole.top(), label_width, height)
+        bar = QRectF(label.right() + gap, whole.center().y() - theme.scaled(3), 0, theme.scaled(6))
+        bar.setRight(figures.left() - gap)
+        if prediction.index in self._pinned:
+            mark = theme.scaled(12)
+            painter.drawPixmap(
+                QRectF(label.left(), whole.center().y() - mark / 2, mark, mark), self._pin_mark(mark), QRectF()
+            )
+            label.setLeft(label.left() + mark + inset)
+        painter.setPen(palette.color("text"))
+        text = painter.fontMetrics().elidedText(prediction.label, Qt.TextElideMode.ElideRight, int(label.width()))
+        painter.drawText(label, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+        shown = self._shown(prediction)
+        radius = bar.height() / 2
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(palette.color("track"))
+        painter.drawRoundedRect(bar, radius, radius)
+        filled = QRectF(bar)
+        filled.setWidth(max(2.0, bar.width() * min(max(shown, 0.0), 1.0)))
+        painter.setBrush(palette.color("accent"))
+        round_ = min(radius, filled.width() / 2)
+        painter.drawRoundedRect(filled, round_, round_)
+        painter.setPen(palette.color("text"))
+        painter.setFont(theme.figure_font(theme.BODY_SIZE))
+        flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(figures, flags, format_percent(prediction.probability))
+
+    def _pin_mark(self, size: int) -> QPixmap:
+        color, pixels = theme.current().accent_text, round(size * self.devicePixelRatioF())
+        if self._pin is None or self._pin[:2] != (color, pixels):
+            self._pin = (color, pixels, icons.pixmap("push-pin-fill", color, pixels))
+        return self._pin[2]
+
+    # ------------------------------------------------------------------------------------------------------ input
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: D102
+        self._set_hover(self.row_at(event.position().y()))
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: D102
+        self._set_hover(None)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: D102
+        row = self.row_at(event.position().y())
+        if event.button() != Qt.MouseButton.LeftButton or row is None:
+            event.ignore()
+            return
+        self.class_clicked.emit(self._predictions[row].index)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
+        key = event.key()
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self._cursor < len(self._predictions):
+            self.class_clicked.emit(self._predictions[self._cursor].index)
+        elif key in (Qt.Key.Key_Down, Qt.Key.Key_Up) and self._predictions:
+            step = 1 if key == Qt.Key.Key_Down else -1
+            self._cursor = max(0, min(self._cursor + step, len(self._predictions) - 1))
+            self.update()
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: D102
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: D102
+        self.update()
+
+    def event(self, event: QEvent) -> bool:  # noqa: D102
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            row = self.row_at(event.pos().y())
+            if row is not None:
+                prediction = self._predictions[row]
+                act = "unpin" if prediction.index in self._pinned else "pin, so that its probability stays in sight"
+                percent = format_percent(prediction.probability)
+                text = f"{prediction.label} (class {prediction.index}), {percent}"
+                QToolTip.showText(event.globalPos(), f"{text}\nClick to {act}", self)
+                return True
+        return super().event(event)
+
+    def _set_hover(self, row: int | None) -> None:
+        if row != self._hover:
+            self._hover = row
+            self.update()

@@ -1,0 +1,119 @@
+"""The legend of a map: its colours, and the values at both ends."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QFontMetricsF, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from deepvis.messages import UInt8Array
+from deepvis.ui import theme
+from deepvis.ui.views.numbers import format_value
+from deepvis.ui.views.picture import Picture
+
+DIVERGING = "diverging"
+"""The name of the map for signed values: blue below zero, mid grey at zero, red above."""
+
+_BAR_WIDTH, _BAR_HEIGHT = 96, 8
+
+
+class ColorScale(QWidget):
+    """A bar in the map's colours between the values at its ends."""
+
+    def __init__(self, parent: QWidget | None = None, *, bar_width: int = _BAR_WIDTH) -> None:
+        super().__init__(parent)
+        self._bar_width = bar_width
+        self._colormap = ""
+        self._low, self._high = 0.0, 0.0
+        self._picture: Picture | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Colour scale")
+        theme.theme_changed.connect(self.updateGeometry)
+
+    def set_scale(self, colormap: str, low: float, high: float) -> None:
+        """Show this colour map (``diverging`` for signed values) from ``low`` to ``high``."""
+        if (colormap, low, high) == (self._colormap, self._low, self._high):
+            return
+        if colormap != self._colormap:
+            self._picture = Picture(color_table(colormap)[None])
+        self._colormap, self._low, self._high = colormap, low, high
+        text = f"{format_value(low)} to {format_value(high)}, {colormap}"
+        self.setAccessibleDescription(text)
+        self.setToolTip(f"Values from {format_value(low)} to {format_value(high)} in the colours of {colormap}")
+        self.update()
+
+    def clear(self) -> None:
+        """Show no scale."""
+        if self._colormap:
+            self._colormap = ""
+            self._picture = None
+            self.update()
+
+    @property
+    def _figure_width(self) -> float:
+        return QFontMetricsF(theme.figure_font()).horizontalAdvance("−0.0000")
+
+    def sizeHint(self) -> QSize:  # noqa: D102
+        width = theme.scaled(self._bar_width) + 2 * (self._figure_width + theme.scaled(6))
+        return QSize(round(width), theme.scaled(20))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: D102
+        return self.sizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102
+        if self._picture is None:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        figures = self._figure_width + theme.scaled(6)
+        height = theme.scaled(_BAR_HEIGHT)
+        bar = QRectF(figures, (self.height() - height) / 2, self.width() - 2 * figures, height)
+        clip = QPainterPath()
+        clip.addRoundedRect(bar, 2, 2)
+        painter.setClipPath(clip)
+        painter.drawImage(bar, self._picture.image)
+        painter.setClipping(False)
+        painter.setFont(theme.figure_font())
+        painter.setPen(theme.current().color("quiet"))
+        middle = Qt.AlignmentFlag.AlignVCenter
+        room = self._figure_width
+        low, high = QRectF(0, 0, room, self.height()), QRectF(self.width() - room, 0, room, self.height())
+        painter.drawText(low, Qt.AlignmentFlag.AlignRight | middle, format_value(self._low))
+        painter.drawText(high, Qt.AlignmentFlag.AlignLeft | middle, format_value(self._high))
+
+
+@lru_cache(maxsize=16)
+def color_table(colormap: str) -> UInt8Array:
+    """256 colours of a map as uint8 (256, 4) BGRX, from low to high.
+
+    Raises
+    ------
+    ValueError : the map is not known.
+    """
+    bgr: UInt8Array
+    if colormap == "gray":
+        level = np.arange(256, dtype=np.uint8)
+        bgr = np.stack([level, level, level], axis=1)
+    elif colormap == DIVERGING:
+        bgr = _diverging()
+    else:
+        import cv2  # loaded with the first map, not with the window
+
+        number = getattr(cv2, f"COLORMAP_{colormap.upper()}", None)
+        if number is None:
+            raise ValueError(f"no colour map {colormap!r}; there are viridis, inferno, magma, cividis, gray, diverging")
+        bgr = np.asarray(cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], number), np.uint8)[:, 0]
+    table: UInt8Array = np.full((256, 4), 255, dtype=np.uint8)
+    table[:, :3] = bgr
+    return table
+
+
+def _diverging() -> UInt8Array:
+    anchors = np.array([[172, 102, 33], [195, 165, 103], [128, 128, 128], [98, 138, 214], [43, 24, 178]], np.float64)
+    at = np.linspace(0, 4, 256)
+    channels = [np.interp(at, np.arange(5), anchors[:, channel]) for channel in range(3)]
+    return np.stack(channels, axis=1).round().astype(np.uint8)

@@ -1,0 +1,55 @@
+"""Arrays as images that Qt paints without copying."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtGui import QImage
+
+from deepvis.messages import Size, UInt8Array
+
+
+class Picture:
+    """An image over an array's own memory; the array lives as long as the picture does.
+
+    Parameters
+    ----------
+    pixels : uint8 (H, W, 4) in the order B, G, R, X, or uint8 (H, W, 3) RGB. Never written into.
+
+    Raises
+    ------
+    ValueError : another shape or type of number, or no pixels.
+    """
+
+    __slots__ = ("image", "pixels")
+
+    def __init__(self, pixels: UInt8Array) -> None:
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.size == 0:
+            raise ValueError(f"a picture is uint8 (H, W, 3) or (H, W, 4), not {pixels.dtype} {pixels.shape}")
+        self.pixels: UInt8Array = np.ascontiguousarray(pixels)
+        height, width, depth = self.pixels.shape
+        format_ = QImage.Format.Format_RGB32 if depth == 4 else QImage.Format.Format_RGB888
+        self.image = QImage(self.pixels.data, width, height, width * depth, format_)
+
+    @property
+    def size(self) -> Size:
+        """Height and width in pixels."""
+        return int(self.pixels.shape[0]), int(self.pixels.shape[1])
+
+    def fitted(self, size: Size) -> Picture:
+        """The picture averaged down to ``size`` (height, width) where it is at least twice as large, in BGRX.
+
+        Painting scales by interpolation between neighbours, which flickers and is slow on pictures that are much larger
+        than their room.
+        """
+        height, width = self.size
+        if height < 2 * size[0] or width < 2 * size[1]:
+            return self
+        import cv2  # loaded with the first large frame, not with the window
+
+        # Averaging by whole steps of pixels first keeps a 20 megapixel picture from costing the thread its frame.
+        step = max(1, min(height // (4 * size[0]), width // (4 * size[1])))
+        thinned = np.ascontiguousarray(self.pixels[::step, ::step])
+        small = cv2.resize(thinned, (max(1, size[1]), max(1, size[0])), interpolation=cv2.INTER_AREA)
+        if small.shape[2] == 3:
+            small = cv2.cvtColor(small, cv2.COLOR_RGB2BGRA)
+        return Picture(np.asarray(small, dtype=np.uint8))
