@@ -63,6 +63,7 @@ class Network:
         device: torch.device | str | None = None,
         resize_to: int | None = None,
         interpolation: str = "bilinear",
+        title: str = "",
         family: str = "own",
         trained: bool = True,
         note: str = "",
@@ -80,6 +81,7 @@ class Network:
         )
         self.module = module if device is None else module.to(device)
         self.name = name
+        self.title = title or name
         self.family = family
         self.trained = trained
         self.note = note
@@ -187,6 +189,31 @@ class Network:
         except NetworkError:
             return False
         return True
+
+    @cached_property
+    def min_size(self) -> int:
+        """The smallest square input in pixels that the network takes, of a few usual sizes."""
+        shorter = min(self.input_size)
+        for size in (32, 48, 64, 96, 128, 160, 192) if self.flexible else ():
+            if size >= shorter:
+                break
+            try:
+                self.forward(self._blank((size, size)))
+            except NetworkError:
+                continue
+            return size
+        return shorter
+
+    @cached_property
+    def differentiable(self) -> bool:
+        """Whether gradients reach the input (not so for quantised networks, or where a network detaches them)."""
+        x = self._blank().requires_grad_()
+        try:
+            with torch.enable_grad():
+                logits, _ = self.run(x)
+        except NetworkError:
+            return False
+        return logits is not None and logits.requires_grad
 
     def _blank(self, size: Size | None = None) -> torch.Tensor:
         return torch.zeros(1, self.channels, *(size or self.input_size), device=self.device, dtype=torch.float32)
@@ -319,7 +346,7 @@ class Network:
             module = module.to(memory_format=torch.channels_last)
         twin = copy.copy(self)
         twin.module = module
-        for name in ("catalogue", "labels", "classes", "parameters"):
+        for name in ("catalogue", "labels", "classes", "parameters", "flexible"):
             twin.__dict__[name] = getattr(self, name)
         return twin
 

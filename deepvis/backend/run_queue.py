@@ -1,0 +1,117 @@
+"""Runs that wait their turn in the engine: stepped one at a time, paused, continued, cancelled."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from deepvis.messages import RunStatus, RunUpdate
+
+Steps = Callable[[], Iterator[RunUpdate]]
+
+
+@dataclass(slots=True)
+class _Entry:
+    id: int
+    name: str
+    make: Steps
+    steps: Iterator[RunUpdate] | None = None
+    state: str = "queued"
+    update: RunUpdate | None = None
+    elapsed: float = 0.0
+    error: str = ""
+
+
+class RunQueue:
+    """Steps runs in the order of their submission. Used from the engine thread only.
+
+    A run is an iterator of :class:`RunUpdate`; each ``next`` is one short step. Pausing is a matter of not calling it,
+    cancelling closes it.
+
+    Parameters
+    ----------
+    emit : called with a :class:`RunStatus` after every change.
+    """
+
+    def __init__(self, emit: Callable[[RunStatus], None]) -> None:
+        self._emit = emit
+        self._entries: list[_Entry] = []
+
+    @property
+    def active(self) -> bool:
+        """Whether a step could be made now."""
+        return self._next() is not None
+
+    def submit(self, run_id: int, name: str, make: Steps) -> None:
+        """Append a run; ``make`` is called when its turn comes."""
+        entry = _Entry(run_id, name, make)
+        self._entries.append(entry)
+        self._tell(entry)
+
+    def control(self, run_id: int, control: str) -> None:
+        """``pause``, ``continue`` or ``cancel`` a run; one that has ended, or is not known, is left as it is."""
+        entry = next((e for e in self._entries if e.id == run_id), None)
+        if entry is None:
+            return
+        if control == "pause" and entry.state in ("queued", "running"):
+            entry.state = "paused"
+        elif control == "continue" and entry.state == "paused":
+            entry.state = "queued" if entry.steps is None else "running"
+        elif control == "cancel":
+            self._end(entry, "cancelled")
+            return
+        else:
+            return
+        self._tell(entry)
+
+    def step(self) -> None:
+        """Make one step of the run whose turn it is. Whatever a run raises ends that run alone."""
+        entry = self._next()
+        if entry is None:
+            return
+        began = time.perf_counter()
+        try:
+            if entry.steps is None:
+                entry.steps = iter(entry.make())
+                entry.state = "running"
+            update = next(entry.steps)
+        except StopIteration:
+            self._end(entry, "done")
+            return
+        except Exception as error:
+            entry.error = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+            entry.error = entry.error or "".join(traceback.format_exception_only(error)).strip()
+            self._end(entry, "failed")
+            return
+        entry.elapsed += time.perf_counter() - began
+        entry.update = update
+        if update.result is not None:
+            self._end(entry, "done")
+        else:
+            self._tell(entry)
+
+    def cancel_all(self) -> None:
+        """Cancel every run that has not ended."""
+        for entry in list(self._entries):
+            self._end(entry, "cancelled")
+
+    def _next(self) -> _Entry | None:
+        return next((e for e in self._entries if e.state in ("queued", "running")), None)
+
+    def _end(self, entry: _Entry, state: str) -> None:
+        close = getattr(entry.steps, "close", None)
+        if close is not None:
+            close()
+        entry.state = state
+        self._entries.remove(entry)
+        self._tell(entry)
+
+    def _tell(self, entry: _Entry) -> None:
+        update = entry.update
+        left = None
+        if entry.state in ("running", "paused") and update is not None and update.step > 0:
+            left = entry.elapsed / update.step * max(0, update.total - update.step)
+        state: str = entry.state
+        self._emit(RunStatus(entry.id, entry.name, state, update, entry.elapsed, left, entry.error))  # type: ignore[arg-type]

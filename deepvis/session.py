@@ -1,0 +1,382 @@
+"""The backend of one window: the engine's thread, the source's, and one that writes files.
+
+Importing this module loads neither torch nor Qt: torch is imported on the engine's thread, after the window is up.
+"""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepvis.backend.mailbox import Mailbox
+from deepvis.messages import (
+    CameraCard,
+    EngineStatus,
+    Event,
+    Frame,
+    LoadProgress,
+    ModelCard,
+    NetworkFailed,
+    NetworkSpec,
+    Problem,
+    RunStatus,
+    RunUpdate,
+    ViewRequest,
+    ViewResult,
+)
+
+if TYPE_CHECKING:
+    from deepvis.backend.engine import Engine
+    from deepvis.backend.export import VideoWriter
+    from deepvis.backend.network import Network
+    from deepvis.backend.sources.player import SourcePlayer
+
+
+class EventQueue:
+    """Events on their way to the window. States that are superseded before anybody read them are dropped."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: dict[object, Event] = {}
+        self._numbers = itertools.count()
+
+    def put(self, event: Event) -> bool:
+        """Append; returns whether the queue was empty before."""
+        key: object = next(self._numbers)
+        if isinstance(event, EngineStatus | LoadProgress):
+            key = type(event)
+        elif isinstance(event, RunStatus) and event.state in ("running", "paused"):
+            key = (RunStatus, event.id)
+        with self._lock:
+            was_empty = not self._events
+            self._events.pop(key, None)
+            self._events[key] = event
+        return was_empty
+
+    def take(self) -> list[Event]:
+        """All that wait, oldest first."""
+        with self._lock:
+            events, self._events = self._events, {}
+        return list(events.values())
+
+
+class Session:
+    """Implements what ``deepvis.ui.bridge.Backend`` asks for. Its methods return at once and may be called from the UI
+    thread, except :meth:`cameras`, :meth:`models` and :meth:`close`."""
+
+    def __init__(self) -> None:
+        self._wake: Callable[[], None] = lambda: None
+        self._results: Mailbox[ViewResult] = Mailbox(wake=self._ring)
+        self._events = EventQueue()
+        self._engine: Engine | None = None
+        self._player: SourcePlayer | None = None
+        self._engine_thread = threading.Thread(target=self._run_engine, name="deepvis-engine", daemon=True)
+        self._writer_thread = threading.Thread(target=self._write_files, name="deepvis-writer", daemon=True)
+        self._writes: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._ready = threading.Event()
+        self._closed = threading.Event()
+        self._before_ready: list[Callable[[Engine], None]] = []
+        self._lock = threading.Lock()
+        self._load_cancel = threading.Event()
+        self._loaders: list[threading.Thread] = []
+        self._run_ids = itertools.count(1)
+        self._video: VideoWriter | None = None
+        self._pictures: Mailbox[Any] = Mailbox(wake=lambda: self._writes.put(self._write_picture))
+
+    # ------------------------------------------------------------------------------------------------ life
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._engine_thread.start()
+        self._writer_thread.start()
+
+    def close(self, timeout: float = 1.5) -> bool:
+        """Stop every thread, at any moment; returns whether all of them ended within ``timeout`` seconds."""
+        self._closed.set()
+        self._load_cancel.set()
+        if self._engine is not None:
+            self._engine.stop()
+        self.stop_recording()
+        self._writes.put(None)
+        ended = True
+        if self._player is not None:
+            closed: Any = self._player.close(timeout=timeout / 3)
+            ended = closed is not False
+        for thread in (self._engine_thread, self._writer_thread, *self._loaders):
+            if thread.is_alive():
+                thread.join(timeout / 3)
+                ended = ended and not thread.is_alive()
+        return ended
+
+    def _run_engine(self) -> None:
+        try:
+            from deepvis.backend.engine import Engine
+
+            engine = Engine(self._results, self._emit)
+        except Exception as error:
+            self._emit(
+                Problem(
+                    "engine.start",
+                    "The engine cannot start",
+                    f"{type(error).__name__}: {error}",
+                    "PyTorch could not be loaded. Install deepvis again in a new environment: pip install .",
+                    details=traceback.format_exc(),
+                )
+            )
+            return
+        with self._lock:
+            self._engine = engine
+            waiting, self._before_ready = self._before_ready, []
+        for action in waiting:
+            action(engine)
+        self._ready.set()
+        if not self._closed.is_set():
+            engine.run()
+
+    def _with_engine(self, action: Callable[[Engine], None]) -> None:
+        with self._lock:
+            if self._engine is None:
+                self._before_ready.append(action)
+                return
+        action(self._engine)
+
+    # ---------------------------------------------------------------------------------------------- results
+
+    def set_wake(self, wake: Callable[[], None]) -> None:
+        """``wake`` is called from any thread when something waits."""
+        self._wake = wake
+
+    def take_result(self) -> ViewResult | None:
+        """The newest result, once."""
+        return self._results.take()
+
+    def take_events(self) -> list[Event]:
+        """All events since the last call."""
+        return self._events.take()
+
+    def _ring(self) -> None:
+        if not self._closed.is_set():
+            self._wake()
+
+    def _emit(self, event: Event) -> None:
+        if self._events.put(event):
+            self._ring()
+
+    # ------------------------------------------------------------------------------------------- live view
+
+    def request(self, request: ViewRequest) -> None:
+        """Show this from now on."""
+        self._with_engine(lambda engine: engine.request(request))
+
+    def freeze(self, frozen: bool) -> None:
+        """Hold the present frame, or go on."""
+        self._with_engine(lambda engine: engine.freeze(frozen))
+
+    def set_live_share(self, share: float) -> None:
+        """Share of the engine's time for the live view while a run goes on."""
+        self._with_engine(lambda engine: engine.set_live_share(share))
+
+    # -------------------------------------------------------------------------------------------- networks
+
+    def models(self) -> list[ModelCard]:
+        """The networks that can be named."""
+        from deepvis.backend.zoo import models
+
+        return models()
+
+    def load_network(self, spec: NetworkSpec) -> None:
+        """Load on a thread of its own; the engine then takes the network over."""
+        self._load_cancel.set()
+        cancel = self._load_cancel = threading.Event()
+        self._loaders = [thread for thread in self._loaders if thread.is_alive()]
+        thread = threading.Thread(target=self._load, args=(spec, cancel), name="deepvis-loader", daemon=True)
+        self._loaders.append(thread)
+        self._emit(LoadProgress(spec.name, "Loading"))
+        thread.start()
+
+    def cancel_load(self) -> None:
+        """Give up the loading under way."""
+        self._load_cancel.set()
+
+    def _load(self, spec: NetworkSpec, cancel: threading.Event) -> None:
+        try:
+            # torch is imported on the engine's thread; two threads at once would only wait for each other.
+            self._engine_ready()
+            from deepvis.backend.zoo import load_spec
+
+            network = load_spec(spec, self._emit, cancel)
+            network.catalogue  # noqa: B018 - made here, so that a network that fails does so before it takes over
+            network.hash  # noqa: B018
+        except Exception as error:
+            if not cancel.is_set():
+                self._emit(NetworkFailed(spec.name, _load_problem(spec, error)))
+            else:
+                self._emit(NetworkFailed(spec.name, _cancelled(spec)))
+            return
+        if cancel.is_set():
+            self._emit(NetworkFailed(spec.name, _cancelled(spec)))
+        else:
+            self._with_engine(lambda engine: engine.install(network, spec.precision))
+
+    def _engine_ready(self) -> None:
+        while not self._ready.wait(0.1):
+            if self._closed.is_set() or not self._engine_thread.is_alive():
+                raise RuntimeError("the engine is not running")
+
+    # --------------------------------------------------------------------------------------------- sources
+
+    def cameras(self) -> list[CameraCard]:
+        """The cameras that are connected. May take a second."""
+        from deepvis.backend.sources import list_cameras
+
+        return list_cameras()
+
+    def open_source(self, spec: str) -> None:
+        """Show another source."""
+        self._sources().open(spec)
+
+    def control_source(self, control: str, value: Any = None) -> None:
+        """Steer the source."""
+        self._sources().control(control, value)
+
+    def _sources(self) -> SourcePlayer:
+        if self._player is None:
+            from deepvis.backend.sources.player import SourcePlayer
+
+            frames: Mailbox[Frame] = _Forwarding(self._with_engine)
+            self._player = SourcePlayer(frames, self._emit)
+        return self._player
+
+    # ------------------------------------------------------------------------------------------------ runs
+
+    def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
+        """Queue a registered run on ``image``, or on the present frame."""
+        run_id = next(self._run_ids)
+
+        def steps(network: Network, frame: Frame | None) -> Iterator[RunUpdate]:
+            from deepvis.backend.runs import registry
+
+            run = registry()[name](**options)
+            picture = image if image is not None else None if frame is None else frame.image
+            updates: Iterator[RunUpdate] = run.steps(network, picture)
+            return updates
+
+        self._with_engine(lambda engine: engine.submit(run_id, name, steps))
+        return run_id
+
+    def control_run(self, run_id: int, control: str) -> None:
+        """``pause``, ``continue`` or ``cancel`` a run."""
+        self._with_engine(lambda engine: engine.control_run(run_id, control))
+
+    # ----------------------------------------------------------------------------------------------- files
+
+    def save(self, path: str, content: Any) -> None:
+        """Write a PNG (a picture) or an npz (a mapping of arrays)."""
+
+        def write() -> None:
+            from deepvis.backend.export import write_npz, write_png
+
+            if isinstance(content, Mapping):
+                write_npz(Path(path), content)
+            else:
+                write_png(Path(path), content)
+            self._emit(Problem(f"saved:{path}", "Saved", str(path), "", "info"))
+
+        self._writes.put(lambda: self._attempt(write, "save", f"{Path(path).name} was not saved"))
+
+    def start_recording(self, path: str) -> None:
+        """Stream what :meth:`record` is given to an MP4 file."""
+
+        def begin() -> None:
+            from deepvis.backend.export import VideoWriter
+
+            self._video = VideoWriter(Path(path))
+
+        self._writes.put(lambda: self._attempt(begin, "record", "The recording could not begin"))
+
+    def record(self, picture: Any) -> None:
+        """One picture for the recording under way; pictures that come too fast for the disk are left out."""
+        import time
+
+        self._pictures.put((picture, time.perf_counter()))
+
+    def _write_picture(self) -> None:
+        item, video = self._pictures.take(), self._video
+        if item is None or video is None:
+            return
+
+        def write() -> None:
+            video.write(*item)
+
+        if not self._attempt(write, "record", "The recording stopped"):
+            self._video = None
+
+    def stop_recording(self) -> None:
+        """Finish the file."""
+
+        def finish() -> None:
+            video, self._video = self._video, None
+            if video is not None:
+                path = video.close()
+                if path is not None:
+                    self._emit(Problem(f"saved:{path}", "Recording saved", str(path), "", "info"))
+
+        self._writes.put(lambda: self._attempt(finish, "record", "The recording could not be finished"))
+
+    def _write_files(self) -> None:
+        while (job := self._writes.get()) is not None:
+            job()
+
+    def _attempt(self, action: Callable[[], None], key: str, title: str) -> bool:
+        try:
+            action()
+        except Exception as error:
+            remedy = "Choose another folder, or free some space, and try again."
+            cause = getattr(error, "cause", None) or str(error) or type(error).__name__
+            remedy = getattr(error, "remedy", None) or remedy
+            self._emit(Problem(f"{key}:{cause}", title, cause, remedy, "error", traceback.format_exc()))
+            return False
+        return True
+
+
+class _Forwarding(Mailbox[Frame]):
+    """Hands frames on to the engine's mailbox, or holds the newest until there is an engine."""
+
+    def __init__(self, with_engine: Callable[[Callable[[Engine], None]], None]) -> None:
+        super().__init__()
+        self._with_engine = with_engine
+        self._pending = False
+
+    def put(self, item: Frame) -> None:
+        """Leave a frame for the engine."""
+        super().put(item)
+        if not self._pending:
+            self._pending = True
+            self._with_engine(self._hand_over)
+
+    def _hand_over(self, engine: Engine) -> None:
+        self._pending = False
+        frame = self.take()
+        if frame is not None:
+            engine.frames.put(frame)
+
+
+def _load_problem(spec: NetworkSpec, error: Exception) -> Problem:
+    cause = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    return Problem(
+        f"load:{spec.name}",
+        getattr(error, "title", f"{spec.name} could not be loaded"),
+        getattr(error, "cause", None) or cause or type(error).__name__,
+        getattr(error, "remedy", "Choose another network, or check its weights, labels and input size."),
+        "error",
+        "".join(traceback.format_exception(error)),
+    )
+
+
+def _cancelled(spec: NetworkSpec) -> Problem:
+    return Problem(f"load:{spec.name}", f"{spec.name} was not loaded", "You cancelled it.", "", "info")

@@ -1,0 +1,42 @@
+"""What every test relies on: no display, two threads, settings of its own, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def own_directories(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings, caches and downloads of a test go to a folder of its own, never to the person's."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "TORCH_HOME"):
+        monkeypatch.setenv(name, str(home / name.lower()))
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    """A test that leaves one of the program's threads running fails."""
+    yield
+    left = [thread for thread in threading.enumerate() if thread.name.startswith("deepvis-")]
+    for thread in left:
+        thread.join(3)
+    alive = [thread.name for thread in left if thread.is_alive()]
+    assert not alive, f"threads left running: {alive}"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The training data beside the project, which only its developers have."""
+    if not SHARED.exists():
+        pytest.skip("needs ../shared/data (Tiny ImageNet and ImageNet samples), which is not here")
+    return SHARED
