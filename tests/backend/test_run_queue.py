@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from deepvis.backend.run_queue import RunQueue
+from deepvis.messages import RunStatus, RunUpdate
+
+IMAGE = np.zeros((2, 2, 3), np.uint8)
+
+
+def counting(total: int, closed: list[bool] | None = None) -> Iterator[RunUpdate]:
+    try:
+        for step in range(1, total + 1):
+            yield RunUpdate(step, total, IMAGE, {"loss": 1 / step}, result="done" if step == total else None)
+    finally:
+        if closed is not None:
+            closed.append(True)
+
+
+@pytest.fixture
+def told() -> list[RunStatus]:
+    return []
+
+
+@pytest.fixture
+def runs(told: list[RunStatus]) -> RunQueue:
+    return RunQueue(told.append)
+
+
+def test_runs_are_stepped_in_order_and_end_with_their_result(runs: RunQueue, told: list[RunStatus]) -> None:
+    runs.submit(1, "first", lambda: counting(2))
+    runs.submit(2, "second", lambda: counting(1))
+    while runs.active:
+        runs.step()
+    assert [(s.id, s.state) for s in told if s.state == "done"] == [(1, "done"), (2, "done")]
+    assert told[-1].update is not None
+    assert told[-1].update.result == "done"
+
+
+def test_a_paused_run_lets_the_next_one_go_and_continues_where_it_was(runs: RunQueue, told: list[RunStatus]) -> None:
+    runs.submit(1, "first", lambda: counting(3))
+    runs.submit(2, "second", lambda: counting(1))
+    runs.step()
+    runs.control(1, "pause")
+    runs.step()
+    assert told[-1] == RunStatus(2, "second", "done", told[-1].update, told[-1].elapsed)
+    assert not runs.active
+    runs.control(1, "continue")
+    runs.step()
+    assert told[-1].update is not None
+    assert (told[-1].id, told[-1].update.step) == (1, 2)
+
+
+def test_cancelling_closes_the_run_and_the_queue_is_empty(runs: RunQueue, told: list[RunStatus]) -> None:
+    closed: list[bool] = []
+    runs.submit(1, "first", lambda: counting(3, closed))
+    runs.step()
+    runs.control(1, "cancel")
+    assert closed == [True]
+    assert told[-1].state == "cancelled"
+    assert not runs.active
+
+
+def test_a_run_that_raises_fails_alone_and_says_why(runs: RunQueue, told: list[RunStatus]) -> None:
+    def failing() -> Iterator[RunUpdate]:
+        yield RunUpdate(1, 2, IMAGE)
+        raise ValueError("the gradient is exactly 0; start from other noise")
+
+    runs.submit(1, "first", failing)
+    runs.submit(2, "second", lambda: counting(1))
+    while runs.active:
+        runs.step()
+    failed = next(status for status in told if status.state == "failed")
+    assert failed.error == "the gradient is exactly 0; start from other noise"
+    assert told[-1].state == "done"
+
+
+def test_the_time_left_follows_from_the_steps_made(runs: RunQueue, told: list[RunStatus]) -> None:
+    runs.submit(1, "first", lambda: counting(4))
+    runs.step()
+    status = told[-1]
+    assert status.left == pytest.approx(status.elapsed * 3)
+
+
+def test_controls_for_unknown_runs_do_nothing(runs: RunQueue, told: list[RunStatus]) -> None:
+    runs.control(7, "cancel")
+    assert told == []
