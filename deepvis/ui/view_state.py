@@ -62,14 +62,11 @@ class ViewState(QObject):
             self.changed.emit()
 
     def set_network(self, info: NetworkInfo) -> None:
-        """A network took over: keep the layer and unit where it has them, else choose a middle convolution."""
+        """A network took over: keep the layer and unit where it has them, else choose one in the middle."""
         self._info = info
         look = self._look
         if self.find(look.layer) is None:
-            convolutions = [layer for layer in info.layers if layer.main and layer.kind == "conv"]
-            spatial = [layer for layer in info.layers if layer.size is not None]
-            candidates = convolutions or spatial or list(info.layers)
-            chosen = candidates[(len(candidates) - 1) // 2] if candidates else None
+            chosen = first_layer(info.layers)
             look = replace(look, layer=chosen.name if chosen else None, unit=0 if chosen else None, zoomed=False)
         layer = self.find(look.layer)
         if layer is not None and look.unit is not None and look.unit >= layer.channels:
@@ -82,3 +79,19 @@ class ViewState(QObject):
         self._look = replace(look, origin=None, show="activation", position=None, input_size=size, pinned=pinned)
         self.network_changed.emit()
         self.changed.emit()
+
+
+def first_layer(layers: tuple[Layer, ...]) -> Layer | None:
+    """The layer that is shown first: the middle convolution, rectified where a rectifier follows it (as the toolbox shows
+    its layers), else the middle one of those that have maps."""
+    convolutions = [layer for layer in layers if layer.main and layer.kind == "conv"]
+    spatial = [layer for layer in layers if layer.main and layer.size is not None]
+    candidates = convolutions if len(convolutions) > 2 else spatial or list(layers)
+    if not candidates:
+        return None
+    chosen = candidates[(len(candidates) - 1) // 2]
+    after = layers.index(chosen) + 1
+    follower = layers[after] if after < len(layers) else None
+    if follower is not None and follower.main and follower.kind == "relu" and follower.channels == chosen.channels:
+        return follower
+    return chosen
