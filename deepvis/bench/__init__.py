@@ -16,7 +16,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="deepvis bench", description="Measure deepvis on this machine.")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     commands = parser.add_subparsers(dest="what", required=True, metavar="live|window|startup|memory")
-    live = commands.add_parser("live", help="frames a second of the engine, beside bare forward passes and a plain loop")
+    live = commands.add_parser("live", help="the engine beside bare forward passes and a plain loop")
     live.add_argument("--models", nargs="+", default=["tinynet", "alexnet", "resnet18", "googlenet", "vgg16"])
     live.add_argument("--rounds", type=int, default=7, help="turns of every contestant (7)")
     live.add_argument("--seconds", type=float, default=0.8, help="length of a turn (0.8)")

@@ -54,9 +54,9 @@ class ViewState(QObject):
         layer = self.find(look.layer)
         if layer is not None and look.unit is not None:
             look = replace(look, unit=max(0, min(look.unit, layer.channels - 1)))
-        if look.layer != self._look.layer or look.unit != self._look.unit:
-            if look.position is not None and look.position == self._look.position:
-                look = replace(look, position=None)
+        moved = look.layer != self._look.layer or look.unit != self._look.unit
+        if moved and look.position is not None and look.position == self._look.position:
+            look = replace(look, position=None)
         if look != self._look:
             self._look = look
             self.changed.emit()
@@ -82,8 +82,8 @@ class ViewState(QObject):
 
 
 def first_layer(layers: tuple[Layer, ...]) -> Layer | None:
-    """The layer that is shown first: the middle convolution, rectified where a rectifier follows it (as the toolbox shows
-    its layers), else the middle one of those that have maps."""
+    """The layer that is shown first: the middle convolution, rectified where a rectifier follows it, else the middle one
+    of those that have maps."""
     convolutions = [layer for layer in layers if layer.main and layer.kind == "conv"]
     spatial = [layer for layer in layers if layer.main and layer.size is not None]
     candidates = convolutions if len(convolutions) > 2 else spatial or list(layers)
