@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from deepvis.resource_files import resource
+from deepvis.resources_path import resource
 
 TABLE = "torchvision_networks.json"
 
