@@ -1,0 +1,193 @@
+"""The desktop program: what starts, in which order, and how it stops.
+
+The window comes first; torch is imported by the engine's own thread once the window is up. Closing ends the process
+within two seconds at any moment: threads get a while to end by themselves, and are left behind if they do not.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from deepvis.messages import NetworkSpec, Precision, Problem
+
+if TYPE_CHECKING:
+    from deepvis.session import Session
+    from deepvis.ui.main_window import MainWindow
+
+_log = logging.getLogger("deepvis")
+
+CLOSE_SECONDS = 1.2
+"""How long the threads get to end; with painting and settings a close stays under two seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """What the command line may ask of the window; None leaves a choice to what is remembered.
+
+    Attributes
+    ----------
+    source : ``camera:0``, a path, a URL, ``sample:cat``, ``pattern``.
+    model : the network; its device and precision give way to ``device`` and ``precision`` where these are set.
+    layer : the layer that is shown first.
+    theme : ``dark`` or ``light``.
+    presentation : begin in full screen with large type.
+    settings_path : another settings file than the person's own.
+    """
+
+    source: str | None = None
+    model: NetworkSpec | None = None
+    layer: str | None = None
+    device: str | None = None
+    precision: Precision | None = None
+    theme: str | None = None
+    presentation: bool = False
+    settings_path: str | None = None
+
+
+def run(options: LiveOptions) -> int:
+    """Open the window and return when it was closed.
+
+    Returns
+    -------
+    The exit status: 0, or 1 where there is no display (one line on stderr says what to do). Where a thread hangs in a
+    driver or in an import, the process ends here with status 0 instead of returning.
+    """
+    from deepvis.display import display_problem
+
+    problem = display_problem()
+    if problem:
+        print(problem, file=sys.stderr)
+        return 1
+    from PySide6.QtWidgets import QApplication
+
+    from deepvis.ui import settings_store as settings
+    from deepvis.ui import theme
+    from deepvis.ui.late_backend import LateBackend
+    from deepvis.ui.main_window import MainWindow
+    from deepvis.ui.notifications import ExceptionHooks
+
+    existing = QApplication.instance()
+    app = existing if isinstance(existing, QApplication) else QApplication(["deepvis"])
+    app.setApplicationName("deepvis")
+    app.setApplicationDisplayName("deepvis")
+    app.setDesktopFileName("deepvis")
+    store = settings.SettingsStore(options.settings_path)
+    if options.theme is not None:
+        store.set(settings.THEME, options.theme)
+    theme.apply_theme(app, theme.LIGHT if store.get(settings.THEME) == "light" else theme.DARK)
+    backend = LateBackend()
+    window = MainWindow(backend, store)
+    hooks = ExceptionHooks(window.log.report)
+    hooks.install()
+    window.show()
+    window.start(options.source, _network(options, window), options.layer)
+    if options.presentation:
+        window.actions_["window.presentation"].trigger()
+    sessions: list[Session] = []
+    _after_first_paint(window, lambda: _start_session(backend.become, window.log.report, sessions))
+    interrupts = _Interrupts(window.close)
+    try:
+        app.exec()
+    finally:
+        interrupts.remove()
+        hooks.remove()
+    stopped = all(session.close(CLOSE_SECONDS) for session in sessions)
+    left = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if not stopped or left:
+        # A thread that hangs in a driver or in the import of torch would keep the interpreter from ending, or crash it
+        # while it is torn down. Settings are written and files are finished: there is nothing to lose.
+        _log.info("left behind at exit: %s", ", ".join(left))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+    return 0
+
+
+def _network(options: LiveOptions, window: MainWindow) -> NetworkSpec:
+    spec = options.model or window.networks.remembered()
+    if options.device is not None:
+        spec = replace(spec, device=options.device)
+    if options.precision is not None:
+        spec = replace(spec, precision=options.precision)
+    return spec
+
+
+def _after_first_paint(window: MainWindow, call: Callable[[], object]) -> None:
+    from PySide6.QtCore import QTimer
+
+    # A timer of 0 ms would run before the window system had shown anything, and the engine's imports hold the lock of
+    # the interpreter for long stretches.
+    QTimer.singleShot(50, window, call)
+
+
+def _start_session(
+    become: Callable[[Session], object], report: Callable[[Problem], object], sessions: list[Session]
+) -> None:
+    try:
+        from deepvis.session import Session
+
+        session = Session()
+        session.start()
+    except Exception as error:
+        import traceback
+
+        report(
+            Problem(
+                "engine.start",
+                "The engine cannot start",
+                f"{type(error).__name__}: {error}",
+                "Install deepvis again in a new environment: pip install .",
+                details=traceback.format_exc(),
+            )
+        )
+        return
+    sessions.append(session)
+    become(session)
+
+
+class _Interrupts:
+    """Closes the window on Ctrl+C and on a request to terminate.
+
+    Python runs signal handlers between its own instructions only, and Qt's loop is not Python: a byte on a socket
+    wakes it.
+    """
+
+    def __init__(self, close: Callable[[], object]) -> None:
+        from PySide6.QtCore import QSocketNotifier
+
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._notifier = QSocketNotifier(self._reader.fileno(), QSocketNotifier.Type.Read)
+        self._notifier.activated.connect(self._drain)
+        self._close = close
+        self._before_fd = signal.set_wakeup_fd(self._writer.fileno())
+        self._before = {kind: signal.signal(kind, self._handle) for kind in (signal.SIGINT, signal.SIGTERM)}
+
+    def remove(self) -> None:
+        """Give the signals back."""
+        for kind, handler in self._before.items():
+            signal.signal(kind, handler)
+        signal.set_wakeup_fd(self._before_fd)
+        self._notifier.setEnabled(False)
+        self._reader.close()
+        self._writer.close()
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        self._close()
+
+    def _drain(self) -> None:
+        try:
+            while self._reader.recv(64):
+                pass
+        except BlockingIOError:
+            return

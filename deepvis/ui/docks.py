@@ -1,0 +1,142 @@
+"""The window's docks: where they stand at first, how they are put back, remembered and restored. UI thread only."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt
+from PySide6.QtGui import QEnterEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+
+from deepvis.ui import theme
+
+LAYOUT_VERSION = 1
+SIDE_WIDTHS = (304, 320)
+MESSAGES_HEIGHT = 200
+
+
+class DockHandle(QWidget):
+    """A slim strip to drag a dock by; it shows itself under the pointer only, so that the pictures stay in front."""
+
+    def __init__(self, dock: QDockWidget) -> None:
+        super().__init__(dock)
+        self.setToolTip("Drag to move, double-click to let it float")
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self._over = False
+
+    def sizeHint(self) -> QSize:  # noqa: D102
+        return QSize(40, theme.scaled(8))
+
+    minimumSizeHint = sizeHint  # noqa: N815
+
+    def enterEvent(self, event: QEnterEvent) -> None:  # noqa: D102
+        self._over = True
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: D102
+        self._over = False
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102
+        painter = QPainter(self)
+        palette = theme.current()
+        painter.fillRect(self.rect(), palette.color("panel"))
+        parent = self.parentWidget()
+        if self._over or (isinstance(parent, QDockWidget) and parent.isFloating()):
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(palette.color("quiet"))
+            width = theme.scaled(32)
+            painter.drawRoundedRect((self.width() - width) // 2, self.height() // 2 - 1, width, 3, 1.5, 1.5)
+
+
+def make_dock(window: QMainWindow, name: str, title: str, widgets: tuple[QWidget, ...], scroll: bool) -> QDockWidget:
+    """A dock with the widgets under each other, in a scroll area where they may be taller than the window."""
+    dock = QDockWidget(title, window)
+    dock.setObjectName(name)
+    dock.setTitleBarWidget(DockHandle(dock))
+    column = QWidget()
+    column.setProperty("role", "panel")
+    layout = QVBoxLayout(column)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    if scroll:
+        layout.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(column)
+        dock.setWidget(area)
+    else:
+        dock.setWidget(column)
+    return dock
+
+
+class Docks:
+    """The three docks of the window."""
+
+    def __init__(self, window: QMainWindow, left: QDockWidget, right: QDockWidget, messages: QDockWidget) -> None:
+        self._window = window
+        self.left, self.right, self.messages = left, right, messages
+        window.setDockNestingEnabled(True)
+        window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+        window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        self.reset()
+
+    def reset(self) -> None:
+        """Every dock in its first place and size; messages hidden."""
+        window = self._window
+        places = (
+            (self.left, Qt.DockWidgetArea.LeftDockWidgetArea),
+            (self.right, Qt.DockWidgetArea.RightDockWidgetArea),
+            (self.messages, Qt.DockWidgetArea.BottomDockWidgetArea),
+        )
+        for dock, area in places:
+            dock.setFloating(False)
+            window.removeDockWidget(dock)
+            window.addDockWidget(area, dock)
+            dock.setVisible(dock is not self.messages)
+        widths = [theme.scaled(width) for width in SIDE_WIDTHS]
+        window.resizeDocks([self.left, self.right], widths, Qt.Orientation.Horizontal)
+        window.resizeDocks([self.messages], [theme.scaled(MESSAGES_HEIGHT)], Qt.Orientation.Vertical)
+
+    def save(self) -> str:
+        """Places and sizes as text."""
+        return _text(self._window.saveState(LAYOUT_VERSION))
+
+    def restore(self, text: str) -> bool:
+        """Take places and sizes back; False (and nothing changes) where the text makes no sense."""
+        data = _bytes(text)
+        if data is None or not self._window.restoreState(data, LAYOUT_VERSION):
+            return False
+        self.messages.hide()
+        return True
+
+
+def geometry_text(window: QWidget) -> str:
+    """The window's place and size as text."""
+    return _text(window.saveGeometry())
+
+
+def restore_geometry(window: QWidget, text: str) -> bool:
+    """Take the window's place and size back."""
+    data = _bytes(text)
+    return data is not None and window.restoreGeometry(data)
+
+
+def _text(data: QByteArray) -> str:
+    return base64.b64encode(data.data()).decode("ascii")
+
+
+def _bytes(text: str) -> QByteArray | None:
+    if not text:
+        return None
+    try:
+        return QByteArray(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,348 @@
+"""The window: it puts the parts together and carries what arrives to them. The work is theirs, or the engine's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QStatusBar, QVBoxLayout, QWidget
+
+from deepvis.messages import (
+    EngineStatus,
+    Event,
+    GridResult,
+    LoadProgress,
+    NetworkFailed,
+    NetworkReady,
+    NetworkSpec,
+    Problem,
+    ProblemSolved,
+    SourceStatus,
+    ViewResult,
+)
+from deepvis.ui import settings_store as settings
+from deepvis.ui.actions import GROUPS, Actions, Need
+from deepvis.ui.bridge import Backend, Bridge
+from deepvis.ui.capture_commands import CaptureCommands
+from deepvis.ui.center_card import CenterCard
+from deepvis.ui.command_palette import CommandPalette
+from deepvis.ui.docks import Docks, geometry_text, make_dock, restore_geometry
+from deepvis.ui.help_sheet import HelpSheet
+from deepvis.ui.look_memory import look_changes, look_text
+from deepvis.ui.message_panel import MessagePanel
+from deepvis.ui.network_commands import NetworkCommands
+from deepvis.ui.network_menu import DeviceMenu, NetworkMenu, SizeMenu, device_text, size_text
+from deepvis.ui.notifications import ProblemLog, Toasts
+from deepvis.ui.paint_clock import PaintClock, timings_text
+from deepvis.ui.panels.controls import label
+from deepvis.ui.panels.grid_panel import GridPanel
+from deepvis.ui.panels.input_panel import InputPanel
+from deepvis.ui.panels.predictions_panel import PredictionsPanel
+from deepvis.ui.panels.status_bar import StatusBar
+from deepvis.ui.panels.strongest_panel import StrongestPanel
+from deepvis.ui.panels.unit_panel import UnitPanel
+from deepvis.ui.playback_bar import CONTROLS, Playback, PlaybackBar, clock
+from deepvis.ui.request_sender import RequestSender
+from deepvis.ui.settings_store import SettingsStore
+from deepvis.ui.shortcut_guard import belongs_to_focus
+from deepvis.ui.source_commands import SourceCommands
+from deepvis.ui.source_menu import WEIGHTS, CameraFinder, SourceMenu
+from deepvis.ui.top_bar import TopBar
+from deepvis.ui.view_commands import ViewCommands
+from deepvis.ui.view_state import ViewState
+from deepvis.ui.window_commands import WindowCommands
+
+
+class MainWindow(QMainWindow):
+    """What a person sees and uses. UI thread only.
+
+    Parameters
+    ----------
+    backend : the engine; its results and events are taken from now on.
+    store : what is remembered.
+
+    Signals
+    -------
+    closing : the window is about to go; settings are written.
+    """
+
+    closing = Signal()
+
+    def __init__(self, backend: Backend, store: SettingsStore) -> None:
+        super().__init__()
+        self.setWindowTitle("deepvis")
+        self.setAcceptDrops(True)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.resize(1600, 1000)
+        self.setMinimumSize(720, 480)
+        self._backend = backend
+        self._store = store
+        self.state = ViewState(self)
+        self.log = ProblemLog(self)
+        self.clock = PaintClock()
+        self._grid: GridResult | None = None
+        self._has_frame = False
+        self._closed = False
+        self.state.update(**look_changes(store.get(settings.LOOK)))
+        self.playback = Playback(self)
+        self.finder = CameraFinder(backend, self)
+        self.grid_panel = GridPanel(self.state)
+        self.sender = RequestSender(self.state, backend, lambda: self.grid_panel.room, self)
+        center = QWidget(self)
+        self.card = CenterCard(center, lambda: self.networks.cancel())
+        self.view = ViewCommands(self.state, lambda: self._grid)
+        self.sources = SourceCommands(backend, self.state, store, self.playback, self.finder, self)
+        self.networks = NetworkCommands(backend, self.state, store, self.log, self.card, self)
+        self.captures = CaptureCommands(self, backend, self.state, store, self.sender, lambda: self._grid, self.log)
+        self.window_commands = WindowCommands(self, store)
+        handlers: dict[str, Callable[..., object]] = {}
+        for part in (self.view, self.sources, self.networks, self.captures, self.window_commands):
+            handlers |= part.handlers()
+        self.actions_ = Actions(handlers, self)
+        self.addActions(self.actions_.all())
+        self._build(center)
+        self._connect()
+        self.bridge = Bridge(backend, self)
+        self.bridge.result.connect(self.show_result)
+        self.bridge.event.connect(self.show_event)
+        if store.problem is not None:
+            self.log.report(store.problem)
+        self._refresh()
+
+    # ------------------------------------------------------------------------------------------------------- building
+
+    def _build(self, center: QWidget) -> None:
+        self.top_bar = TopBar(self.actions_, self)
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.top_bar)
+        self.playback_bar = PlaybackBar(self.playback, self.actions_, center)
+        center.setProperty("role", "window")
+        column = QVBoxLayout(center)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.grid_panel, 1)
+        column.addWidget(self.playback_bar)
+        self.setCentralWidget(center)
+        self.card.raise_()
+        self.input_panel, self.predictions = InputPanel(self.state), PredictionsPanel(self.state)
+        self.unit_panel, self.strongest = UnitPanel(self.state), StrongestPanel(self.state)
+        self.panels = (self.input_panel, self.predictions, self.grid_panel, self.unit_panel, self.strongest)
+        self.message_panel = MessagePanel(self.log)
+        self.docks = Docks(
+            self,
+            make_dock(self, "input dock", "Input", (self.input_panel, self.predictions), scroll=True),
+            make_dock(self, "unit dock", "Unit", (self.unit_panel, self.strongest), scroll=True),
+            make_dock(self, "message dock", "Messages", (self.message_panel,), scroll=False),
+        )
+        self.status_bar = StatusBar(self.state)
+        self._add_status_bar()
+        self._make_menus()
+        self.palette_ = CommandPalette(self)
+        self.help_sheet = HelpSheet(self)
+        self.toasts = Toasts(self.log, self, lambda: self.statusBar().height())
+        restore_geometry(self, self._store.get(settings.GEOMETRY))
+        self.docks.restore(self._store.get(settings.LAYOUT))
+
+    def _add_status_bar(self) -> None:
+        self.timings = label("", "figure-quiet")
+        self.timings.setVisible(self._store.get(settings.TIMINGS))
+        bar = QStatusBar(self)
+        bar.setSizeGripEnabled(False)
+        bar.addWidget(self.status_bar, 1)
+        bar.addPermanentWidget(self.timings)
+        self.setStatusBar(bar)
+
+    def _make_menus(self) -> None:
+        store, networks = self._store, self.networks
+        bar = self.top_bar
+        bar.source.set_menu(
+            SourceMenu(
+                self.actions_, self.finder, self.sources.open, lambda: store.get(settings.RECENT_SOURCES),
+                lambda: self.sources.spec, self,
+            )
+        )  # fmt: skip
+        bar.network.set_menu(
+            NetworkMenu(
+                self.actions_, networks.models, networks.load, networks.recent, lambda: networks.spec.name, self
+            )
+        )
+        look = self.state
+        bar.size.set_menu(SizeMenu(lambda: look.info, lambda: look.look.input_size, networks.choose_size, self))
+        bar.device.set_menu(DeviceMenu(lambda: look.info, lambda: networks.spec, networks.load, self))
+        menu = QMenu("Menu", self)
+        menu.setToolTipsVisible(True)
+        for group in GROUPS:
+            part = menu.addMenu(group)
+            part.setToolTipsVisible(True)
+            part.addActions(self.actions_.group(group))
+        bar.main.set_menu(menu)
+        snapshot = QMenu("Snapshot", self)
+        snapshot.addActions([self.actions_[f"capture.{name}"] for name in ("window", "mosaic", "arrays")])
+        bar.snapshot.set_menu(snapshot)
+
+    def _connect(self) -> None:
+        self.state.changed.connect(self._refresh)
+        self.state.network_changed.connect(self._refresh)
+        self.sources.changed.connect(self._refresh)
+        self.networks.changed.connect(self._refresh)
+        self.networks.search.connect(self.window_commands.search_networks)
+        self.playback.changed.connect(self._refresh)
+        self.captures.recorder.changed.connect(self._refresh)
+        self.captures.recorder.ticked.connect(self._show_elapsed)
+        self.log.changed.connect(self._follow_log)
+        panel = self.grid_panel
+        panel.room_changed.connect(self.sender.room_changed)
+        panel.probe_changed.connect(lambda: self.sender.set_probe(panel.probe))
+        self.toasts.details.connect(self.window_commands.show_details)
+        self.palette_.ran.connect(lambda command: self._store.push(settings.RECENT_COMMANDS, command, 12))
+        for dock in (self.docks.left, self.docks.right, self.docks.messages):
+            dock.visibilityChanged.connect(lambda _visible: self._refresh_marks())
+
+    # ------------------------------------------------------------------------------------------------------- arriving
+
+    def start(self, source: str | None, network: NetworkSpec | None, layer: str | None) -> None:
+        """Open the source and load the network that were asked for, or those that were shown last."""
+        if layer is not None:
+            self.state.update(layer=layer, unit=0)
+        self.networks.load(network or self.networks.remembered())
+        self.sources.open_first(source)
+        self.sender.send()
+
+    def show_result(self, result: ViewResult) -> None:
+        """Give a result to every panel, or to none: they never show different frames or layers."""
+        self.sender.answered(result)
+        if not self.sender.accepts(result):
+            return
+        self.clock.begin(result)
+        self._grid = result.grid or self._grid
+        if not self._has_frame:
+            self._has_frame = True
+            self._refresh()
+        for panel in self.panels:
+            panel.show_result(result)
+        self.status_bar.show_result(result)
+        if self.timings.isVisible():
+            self.timings.setText(timings_text(result.timings, self.clock.busy()))
+        self.playback.show_frame(result.frame)
+        self.playback_bar.show_frame(result.frame)
+        self.clock.end()
+        # Even if nothing on the screen differs from before, this frame counts as painted with the next update.
+        self.grid_panel.view.update()
+
+    def show_event(self, event: Event) -> None:
+        """Pass an event to the part that it concerns."""
+        match event:
+            case Problem():
+                self.log.report(event)
+            case ProblemSolved():
+                self.log.solve(event.key)
+            case LoadProgress():
+                self.networks.show_progress(event)
+            case NetworkReady():
+                self._grid = None
+                self.networks.show_ready(event.info)
+            case NetworkFailed():
+                self.networks.show_failed(event)
+            case SourceStatus():
+                self.sources.show_status(event)
+            case EngineStatus():
+                self.status_bar.show_status(event)
+            case _:
+                return
+
+    def event(self, event: QEvent) -> bool:
+        """Painting is timed; keys that the focused widget needs are kept for it."""
+        kind = event.type()
+        if kind == QEvent.Type.UpdateRequest:
+            self.clock.begin()
+            done = super().event(event)
+            if self.clock.end(painted=True) and self.clock.latency is not None:
+                self.status_bar.show_delay(self.clock.latency)
+            return done
+        if kind == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            focus = QApplication.focusWidget()
+            if self.help_sheet.isVisible() or belongs_to_focus(focus, event):
+                event.accept()
+                return True
+        return super().event(event)
+
+    # --------------------------------------------------------------------------------------------------------- showing
+
+    def _refresh(self) -> None:
+        info, look = self.state.info, self.state.look
+        bar = self.top_bar
+        bar.source.setText(self.sources.title)
+        bar.source.set_icon_name("camera" if self.sources.spec.startswith("camera:") else "image")
+        bar.network.setText(info.title if info is not None else "No network")
+        bar.size.setText(size_text(look.input_size or info.input_size) if info is not None else "–")
+        bar.device.setText(device_text(info))
+        for button in (bar.size, bar.device):
+            button.setEnabled(info is not None)
+        recording = self.captures.recorder.recording
+        bar.record.set_icon_name("stop" if recording else "record")
+        if not recording:
+            bar.record.setText("Record")
+        self.actions_.set_available(self._available())
+        self._refresh_marks()
+
+    def _available(self) -> frozenset[Need]:
+        info, look = self.state.info, self.state.look
+        facts: dict[Need, bool] = {
+            "network": info is not None,
+            "unit": info is not None and look.unit is not None,
+            "flexible": info is not None and info.flexible,
+            "frame": self._has_frame,
+            "loading": self.networks.loading,
+            "pinned": bool(look.pinned),
+            "labels": info is not None and bool(info.labels),
+        }
+        facts |= {control: control in self.playback.controls for control in CONTROLS}
+        return frozenset(need for need, holds in facts.items() if holds)
+
+    def _refresh_marks(self) -> None:
+        marks = self.view.marks() | self.window_commands.marks()
+        marks["capture.record"] = self.captures.recorder.recording
+        self.actions_.set_checked(marks)
+
+    def _show_elapsed(self, seconds: float) -> None:
+        self.top_bar.record.setText(f"Recording {clock(seconds)}")
+
+    def _follow_log(self, key: str) -> None:
+        entry = self.log.find(key)
+        if entry is not None and not entry.solved:
+            self.captures.problem(entry.problem)
+
+    # ------------------------------------------------------------------------------------------------ dropping, closing
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open the first file or folder that was dropped; weights ask for their network."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if not paths:
+            return
+        event.acceptProposedAction()
+        path, ending = paths[0], paths[0].suffix.lower().lstrip(".")
+        if path.is_file() and ending in WEIGHTS:
+            name = self.networks.spec.name
+            self.networks.ask(NetworkSpec(str(path)) if ending == "pt2" else NetworkSpec(name, weights=str(path)))
+        else:
+            self.sources.open_path(path)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Write the settings and go; the engine is ended by whoever started it."""
+        if not self._closed:
+            self._closed = True
+            self.captures.recorder.stop()
+            self.window_commands.leave_presentation()
+            self._store.set(settings.GEOMETRY, geometry_text(self))
+            self._store.set(settings.LAYOUT, self.docks.save())
+            self._store.set(settings.LOOK, look_text(self.state.look))
+            self._store.flush()
+            self.closing.emit()
+        super().closeEvent(event)

@@ -1,0 +1,189 @@
+"""The bar at the top: source, network, input size, device | freeze, record, snapshot | theme, presentation, search."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QAction, QIcon, QPaintEvent
+from PySide6.QtWidgets import (
+    QMenu,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionToolButton,
+    QStylePainter,
+    QToolBar,
+    QToolButton,
+    QWidget,
+)
+
+from deepvis.ui import theme
+from deepvis.ui.actions import Actions, shortcut_text
+
+
+class BarButton(QToolButton):
+    """An icon, a text and a quiet key, each optional. The text is at most ``limit`` pixels wide at scale 1."""
+
+    def __init__(
+        self, parent: QWidget, icon: str = "", key: str = "", limit: int = 240, width: int = 0, quiet: bool = False
+    ) -> None:
+        super().__init__(parent)
+        self._icon_name = icon
+        self._key = key
+        self._limit = limit
+        self._width = width
+        self._quiet = quiet
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+
+    def set_icon_name(self, name: str) -> None:
+        """Show another icon."""
+        if name != self._icon_name:
+            self._icon_name = name
+            self.updateGeometry()
+            self.update()
+
+    def set_menu(self, menu: QMenu) -> None:
+        """Open this menu on a click."""
+        self.setMenu(menu)
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+
+    def sizeHint(self) -> QSize:  # noqa: D102
+        metrics = self.fontMetrics()
+        width = 2 * theme.scaled(10)
+        parts = [metrics.horizontalAdvance(text) for text in (self._shown(), self._key) if text]
+        if self._icon_name:
+            parts.append(theme.scaled(16))
+        width += sum(parts) + theme.scaled(7) * max(0, len(parts) - 1)
+        if self.menu() is not None:
+            width += theme.scaled(16)
+        return QSize(max(width, theme.scaled(self._width)), theme.scaled(28))
+
+    minimumSizeHint = sizeHint  # noqa: N815
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102
+        painter = QStylePainter(self)
+        option = QStyleOptionToolButton()
+        self.initStyleOption(option)
+        option.text = ""  # type: ignore[attr-defined]
+        option.icon = QIcon()  # type: ignore[attr-defined]
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ToolButton, option)
+        palette = theme.current()
+        inner = self.rect().adjusted(theme.scaled(10), 0, -theme.scaled(10), 0)
+        if self._icon_name:
+            self._paint_icon(painter, inner)
+            inner.setLeft(inner.left() + theme.scaled(16 + 7))
+        name = "quiet" if self._quiet else "text"
+        if not self.isEnabled():
+            name = "disabled"
+        elif self.isChecked():
+            name = "accent_text"
+        painter.setPen(palette.color(name))
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(inner, middle | Qt.AlignmentFlag.AlignLeft, self._shown())
+        if self._key:
+            painter.setPen(palette.color("quiet" if self.isEnabled() else "disabled"))
+            painter.drawText(inner, middle | Qt.AlignmentFlag.AlignRight, self._key)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: D102
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.updateGeometry()
+        super().changeEvent(event)
+
+    def setText(self, text: str) -> None:  # noqa: D102
+        if text != self.text():
+            super().setText(text)
+            self.updateGeometry()
+
+    def _paint_icon(self, painter: QStylePainter, inner: QRect) -> None:
+        side = theme.scaled(16)
+        mode = QIcon.Mode.Normal if self.isEnabled() else QIcon.Mode.Disabled
+        state = QIcon.State.On if self.isChecked() else QIcon.State.Off
+        ratio = self.devicePixelRatioF()
+        pixmap = theme.icon(self._icon_name).pixmap(QSize(side, side), ratio, mode, state)
+        painter.drawPixmap(QRect(inner.left(), (self.height() - side) // 2, side, side), pixmap)
+
+    def _shown(self) -> str:
+        return self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, theme.scaled(self._limit))
+
+
+class TopBar(QToolBar):
+    """Menus and the things that are done most often. The owner puts texts and menus in."""
+
+    def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__("Top bar", parent)
+        self.setObjectName("top bar")
+        self.setMovable(False)
+        self.setFloatable(False)
+        self._actions = actions
+        self.source = self._menu_button("source.menu", "camera", 220)
+        self.network = self._menu_button("network.menu", "", 180)
+        self.size = self._menu_button("network.size", "", 120)
+        self.device = self._menu_button("network.device", "", 160)
+        self._space()
+        self.freeze = self._action_button("source.freeze", "pause", "Freeze")
+        self.record = self._action_button("capture.record", "record", "Record")
+        self.snapshot = BarButton(self, "", shortcut_text(actions.specs["capture.window"]))
+        self.snapshot.setText("Snapshot")
+        self.snapshot.setToolTip(actions["capture.window"].toolTip())
+        self.snapshot.setPopupMode(QToolButton.ToolButtonPopupMode.DelayedPopup)
+        self.snapshot.clicked.connect(actions["capture.window"].trigger)
+        self.addWidget(self.snapshot)
+        self._space()
+        self.theme = self._action_button("window.theme", "moon", "")
+        self.presentation = self._action_button("window.presentation", "presentation", "")
+        self.help = self._action_button("window.help", "question", "")
+        self.search = BarButton(self, "", "Ctrl K", width=228, quiet=True)
+        self.search.setText("Search commands")
+        self.search.setToolTip(actions["window.palette"].toolTip())
+        self.search.clicked.connect(actions["window.palette"].trigger)
+        self.addWidget(self.search)
+        self.main = BarButton(self, "list")
+        self.main.setToolTip(actions["window.menu"].toolTip())
+        self.main.setAccessibleName("Menu")
+        self.addWidget(self.main)
+        theme.theme_changed.connect(self._themed)
+        self._themed()
+
+    def open_menu(self, button: QToolButton) -> None:
+        """Open a button's menu under it, without blocking."""
+        menu = button.menu()
+        if menu is not None and button.isEnabled():
+            menu.popup(button.mapToGlobal(QPoint(0, button.height())))
+            first = next((action for action in menu.actions() if action.isEnabled() and not action.isSeparator()), None)
+            if first is not None:
+                menu.setActiveAction(first)
+
+    def _menu_button(self, action_id: str, icon: str, limit: int) -> BarButton:
+        button = BarButton(self, icon, limit=limit)
+        button.setToolTip(self._actions[action_id].toolTip())
+        button.setAccessibleName(self._actions[action_id].text())
+        button.setText("–")
+        self.addWidget(button)
+        return button
+
+    def _action_button(self, action_id: str, icon: str, text: str) -> BarButton:
+        action = self._actions[action_id]
+        spec = self._actions.specs[action_id]
+        button = BarButton(self, icon, shortcut_text(spec) if text else "")
+        button.setText(text)
+        button.setAccessibleName(spec.text)
+        button.setCheckable(spec.checkable)
+
+        def follow(changed: QAction = action) -> None:
+            button.setEnabled(changed.isEnabled())
+            button.setChecked(changed.isChecked())
+            button.setToolTip(changed.toolTip())
+
+        action.changed.connect(follow)
+        follow()
+        button.clicked.connect(lambda: (follow(), action.trigger()))
+        self.addWidget(button)
+        return button
+
+    def _space(self) -> None:
+        space = QWidget(self)
+        space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.addWidget(space)
+
+    def _themed(self) -> None:
+        self.theme.set_icon_name("sun" if theme.current().name == "dark" else "moon")
