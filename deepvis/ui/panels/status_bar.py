@@ -1,0 +1,116 @@
+"""Figures of the live view on one line, each in a place of its own so that none pushes another."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+
+from deepvis.messages import EngineStatus, NetworkInfo, RunStatus, ViewResult
+from deepvis.ui import theme
+from deepvis.ui.panels.controls import label
+from deepvis.ui.view_state import ViewState
+
+_RATE = "Frames a second that the network answered in the last second"
+
+
+class StatusBar(QWidget):
+    """Frames a second, delay, dropped frames, device, frame number; runs on the right."""
+
+    def __init__(self, state: ViewState, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.state = state
+        self.setProperty("role", "window")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setAccessibleName("Status")
+        self._widths: list[tuple[QLabel, str]] = []
+        self._stages = ""
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(theme.MEDIUM, theme.TIGHT, theme.MEDIUM, theme.TIGHT)
+        layout.setSpacing(theme.TIGHT)
+        self.rate = self._figure(layout, "000.0", "fps", _RATE)
+        self.delay = self._figure(
+            layout, "0000 ms", "capture to paint", "From the moment a frame was captured until it was painted"
+        )
+        self.dropped = self._figure(
+            layout, "0000", "dropped", "Frames that came while the network was busy: the newest one always wins"
+        )
+        self.device = label("", "figure-quiet")
+        self.device.setToolTip("Where the network runs, and in which precision")
+        layout.addWidget(self.device)
+        layout.addSpacing(theme.LARGE)
+        layout.addWidget(label("frame", "figure-quiet"))
+        self.frame = self._fixed("0000000", "Number of the frame that is shown", Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self.frame)
+        layout.addStretch(1)
+        self.run = label("", "figure-quiet")
+        layout.addWidget(self.run)
+        theme.theme_changed.connect(self._fix_widths)
+        state.network_changed.connect(self._show_network)
+        self._fix_widths()
+        self._show_network()
+
+    def show_result(self, result: ViewResult) -> None:
+        """Show this result's frame number; its stages go into the tooltip of the rate."""
+        self.frame.setText(str(result.frame.id))
+        t = result.timings
+        stages = (("preprocess", t.preprocess), ("forward", t.forward), ("backward", t.backward), ("render", t.render))
+        self._stages = ", ".join(f"{name} {value:.1f} ms" for name, value in stages)
+
+    def show_status(self, status: EngineStatus) -> None:
+        """Show the engine's figures, about twice a second."""
+        self.rate.setText(f"{status.frames_per_second:.1f}")
+        self.dropped.setText(str(status.dropped))
+        self.rate.setToolTip(f"{_RATE}\n{self._stages}" if self._stages else _RATE)
+
+    def show_delay(self, milliseconds: float) -> None:
+        """Show the delay from capture to paint."""
+        self.delay.setText(f"{milliseconds:.0f} ms")
+
+    def show_run(self, status: RunStatus | None, live_share: float | None = None) -> None:
+        """Show how far a run is, and which share of the time the live view keeps; None: no run."""
+        if status is None or status.state in ("done", "cancelled", "failed"):
+            self.run.setText("")
+            return
+        update = status.update
+        parts = [f"{status.name} {status.state}"]
+        if update is not None:
+            parts[0] = f"{status.name} {update.step} of {update.total}"
+        if live_share is not None:
+            parts.append(f"live keeps {100 * live_share:.0f} %")
+        self.run.setText(" · ".join(parts))
+
+    def show_device(self, info: NetworkInfo | None) -> None:
+        """Show where the network runs."""
+        self.device.setText(f"{info.device} · {info.precision}" if info is not None else "")
+        if info is not None and info.measured:
+            tried = "\n".join(f"{name}: {time:.1f} ms a frame" for name, time in info.measured)
+            self.device.setToolTip(
+                f"Where the network runs, and in which precision. Measured when it was loaded:\n{tried}"
+            )
+
+    def _show_network(self) -> None:
+        self.show_device(self.state.info)
+
+    def _figure(self, layout: QHBoxLayout, widest: str, unit: str, tooltip: str) -> QLabel:
+        figure = self._fixed(widest, tooltip, Qt.AlignmentFlag.AlignRight)
+        figure.setText("–")
+        name = label(unit, "figure-quiet")
+        name.setToolTip(tooltip)
+        figure.setAccessibleName(unit)
+        layout.addWidget(figure)
+        layout.addWidget(name)
+        layout.addSpacing(theme.LARGE)
+        return figure
+
+    def _fixed(self, widest: str, tooltip: str, alignment: Qt.AlignmentFlag) -> QLabel:
+        figure = label("", "figure")
+        figure.setToolTip(tooltip)
+        figure.setAlignment(alignment | Qt.AlignmentFlag.AlignVCenter)
+        self._widths.append((figure, widest))
+        return figure
+
+    def _fix_widths(self) -> None:
+        metrics = QFontMetrics(theme.figure_font())
+        for figure, widest in self._widths:
+            figure.setFixedWidth(metrics.horizontalAdvance(widest) + theme.TIGHT)

@@ -1,0 +1,287 @@
+"""One unit: its map, what made it fire, its figures, and its course over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QWidget
+
+from deepvis.messages import BackResult, UInt8Array, UnitResult, ViewResult
+from deepvis.ui import theme
+from deepvis.ui.panels.controls import Choice, FlowLayout, IconButton, Panel, label, row
+from deepvis.ui.view_state import ViewState
+from deepvis.ui.views.color_scale import ColorScale
+from deepvis.ui.views.image_view import ImageView
+from deepvis.ui.views.numbers import format_percent, format_value
+from deepvis.ui.views.plot_view import HistogramPlot, TimePlot
+from deepvis.ui.views.tiles_view import Tile, TilesView
+
+_RULES = (("No looking back", None), ("Guided", "guided"), ("Deconvnet", "deconvnet"), ("Gradient", "gradient"))
+_VIEWS = (
+    ("Raw", "raw"),
+    ("Gray", "gray"),
+    ("Norm", "norm"),
+    ("Norm, blurred", "norm_blur"),
+    ("Positive", "positive"),
+    ("Histogram", "histogram"),
+)
+_SEEDS = (("Its activation", "activation"), ("One", "one"))
+_FIGURES = ("min", "max", "mean", "active", "peak")
+_FIGURE_TIPS = {
+    "min": "Smallest value of the unit's map",
+    "max": "Largest value of the unit's map",
+    "mean": "Mean of the unit's map",
+    "active": "Share of positions above zero",
+    "peak": "Row and column of the largest value",
+}
+_MAP_TIP = "The unit's map. Click a position to look back from it alone"
+
+
+class UnitPanel(Panel):
+    """Everything about the chosen unit. A click into its map looks back from that position alone."""
+
+    def __init__(self, state: ViewState, parent: QWidget | None = None) -> None:
+        super().__init__(state, "Unit", parent)
+        self._plotted: tuple[str | None, int | None] = (None, None)
+        self._last_frame: int | None = None
+        self._map_size: tuple[int, int] | None = None
+        self._make_pictures()
+        self._make_choices()
+        self._make_figures()
+        self._make_filters()
+        self._connect()
+        self._renew()
+
+    # ------------------------------------------------------------------------------------------------------ results
+
+    def show_result(self, result: ViewResult) -> None:
+        """Show this result's unit and back-projection; parts for another unit than the chosen one are passed over."""
+        look = self.state.look
+        unit = result.unit
+        if unit is not None and (unit.request.layer, unit.request.unit) == (look.layer, look.unit):
+            self._show_unit(unit, result.frame.id)
+        self._show_back(result.back)
+
+    def set_filters(self, pictures: Sequence[tuple[UInt8Array, str]], title: str = "Filters of its inputs") -> None:
+        """Show pictures of weights, as (uint8 (h, w, 4) BGRX, caption); none hides the row.
+
+        Parameters
+        ----------
+        title : what they are (``Its filter``, ``Filters of its inputs``).
+        """
+        self.filters_title.setText(title)
+        self.filters.set_tiles([Tile(pixels, caption) for pixels, caption in pictures], columns=max(6, len(pictures)))
+        for part in (self.filters_title, self.filters):
+            part.setVisible(bool(pictures))
+
+    def follow(self) -> None:
+        """Set every control from ``state.look``."""
+        look, layer = self.state.look, self.state.layer
+        self.title.setText(f"Unit {look.layer} · {look.unit}" if look.layer and look.unit is not None else "Unit")
+        self.rule.set_value(look.rule if look.back else None)
+        self.back_choice.set_value(look.back_view)
+        self.seed.set_value(look.seed)
+        self.back_choice.setEnabled(look.back)
+        self.seed.setEnabled(look.back)
+        self.origin.setChecked(look.origin is not None)
+        self.origin.setEnabled(look.unit is not None)
+        self.origin_text.setText(f"from {look.origin[0]} · {look.origin[1]}" if look.origin is not None else "")
+        self.position.setVisible(look.position is not None)
+        if look.position is not None:
+            self.position.setText(f"From row {look.position[0]}, column {look.position[1]}")
+        self._mark_position()
+        choosable = layer is not None and layer.size is not None and look.origin is None and look.back
+        self.map.set_clickable(choosable)
+        self.map.setToolTip(_MAP_TIP if choosable else "The unit's map")
+        if not look.back:
+            self._show_back(None)
+        if (look.layer, look.unit) != self._plotted:
+            self._plotted = (look.layer, look.unit)
+            self._forget()
+
+    def _show_unit(self, unit: UnitResult, frame: int) -> None:
+        height, width = unit.picture.shape[:2]
+        self._map_size = (height, width)
+        self.map.set_picture(unit.picture)
+        self._mark_position()
+        self.map_scale.set_scale(unit.request.colormap, unit.minimum, unit.maximum)
+        field = self.state.layer.receptive_field if self.state.layer is not None else None
+        rows, columns = field.size if field is not None else (0, 0)
+        seen = "" if field is None else f"field {rows if rows == columns else f'{columns} × {rows}'} px · "
+        self.figures.setText(f"{seen}max {format_value(unit.maximum)}")
+        values = {
+            "min": format_value(unit.minimum),
+            "max": format_value(unit.maximum),
+            "mean": format_value(unit.mean),
+            "active": format_percent(unit.active),
+            "peak": f"{unit.peak[0]}, {unit.peak[1]}",
+        }
+        for name, text in values.items():
+            self._values[name].setText(text)
+        if frame != self._last_frame:
+            self._last_frame = frame
+            self.plot.append(unit.maximum)
+
+    def _show_back(self, back: BackResult | None) -> None:
+        look = self.state.look
+        if back is None or not look.back:
+            self.back.set_picture(None)
+            self.back_scale.setText("")
+            self.note.hide()
+            self.back.set_placeholder("Choose a rule to look back" if not look.back else "")
+            self._backs.setCurrentWidget(self.back)
+            return
+        if back.view == "histogram" and back.histogram is not None:
+            self.histogram.set_histogram(*back.histogram)
+            self._backs.setCurrentWidget(self.histogram)
+        else:
+            self.back.set_picture(back.picture)
+            self._backs.setCurrentWidget(self.back)
+        signed = back.view in ("raw", "gray", "histogram")
+        scale = format_value(back.scale)
+        self.back_scale.setText(f"± {scale}" if signed else f"0 to {scale}")
+        self.note.setText(back.note)
+        self.note.setVisible(bool(back.note))
+
+    def _mark_position(self) -> None:
+        position = self.state.look.position
+        if position is None or self._map_size is None or self.state.look.origin is not None:
+            self.map.set_mark(None)
+            return
+        height, width = self._map_size
+        row_, column = position
+        self.map.set_mark((row_ / height, column / width, (row_ + 1) / height, (column + 1) / width))
+
+    def _choose_position(self, y: float, x: float) -> None:
+        look, layer = self.state.look, self.state.layer
+        if self._map_size is None or layer is None or layer.size is None or look.origin is not None or not look.back:
+            return
+        place = (int(y * self._map_size[0]), int(x * self._map_size[1]))
+        self.state.update(position=None if place == look.position else place)
+
+    def _freeze_origin(self, frozen: bool) -> None:
+        look = self.state.look
+        if not frozen:
+            self.state.update(origin=None, show="activation")
+        elif look.layer is not None and look.unit is not None:
+            self.state.update(origin=(look.layer, look.unit))
+
+    def _set_rule(self, rule: Any) -> None:
+        if rule is None:
+            self.state.update(back=False)
+        else:
+            self.state.update(back=True, rule=rule)
+
+    def _forget(self) -> None:
+        """What was shown belongs to another unit."""
+        self.plot.clear()
+        self._last_frame = None
+
+    def _renew(self) -> None:
+        self._forget()
+        self.map.set_picture(None)
+        self.back.set_picture(None)
+        self.map_scale.clear()
+        self.figures.setText("")
+        for value in self._values.values():
+            value.setText("–")
+        self.set_filters(())
+        self.follow()
+
+    # ------------------------------------------------------------------------------------------------------ making
+
+    def _make_pictures(self) -> None:
+        self.map = ImageView(placeholder="Choose a unit in the mosaic")
+        self.map.setAccessibleName("The unit's map")
+        self.back = ImageView(smooth=True)
+        self.back.setAccessibleName("Back-projection")
+        self.back.setToolTip("What in the picture made the unit fire, as far as the rule can tell")
+        for view in (self.map, self.back):
+            view.set_aspect(1.0)
+        self.histogram = HistogramPlot(placeholder="No values")
+        self.histogram.setAccessibleName("Histogram of the back-projection")
+        holder = QWidget()
+        policy = self.back.sizePolicy()
+        holder.setSizePolicy(policy)
+        self._backs = QStackedLayout(holder)
+        self._backs.addWidget(self.back)
+        self._backs.addWidget(self.histogram)
+        self.map_scale = ColorScale(bar_width=48)
+        self.back_scale = label("", "figure-quiet")
+        self.back_scale.setToolTip("Value of the brightest and darkest colour")
+        pictures = QGridLayout()
+        pictures.setContentsMargins(0, 0, 0, 0)
+        pictures.setHorizontalSpacing(theme.SMALL)
+        pictures.setVerticalSpacing(theme.TIGHT)
+        pictures.addWidget(self.map, 0, 0)
+        pictures.addWidget(holder, 0, 1)
+        pictures.addLayout(row(label("activation", "quiet"), 1), 1, 0)
+        pictures.addLayout(row(label("looked back", "quiet"), 1, self.back_scale), 1, 1)
+        pictures.addLayout(row(self.map_scale, 1), 2, 0, 1, 2)
+        for column in (0, 1):
+            pictures.setColumnStretch(column, 1)
+        self.body.addLayout(pictures)
+
+    def _make_choices(self) -> None:
+        self.rule = Choice("Rule", "What happens to the gradient at each rectifier on its way back", _RULES)
+        self.back_choice = Choice("View", "How the back-projection is drawn", _VIEWS)
+        self.seed = Choice("Seed", "What starts on the way back: the unit's own activation, or one", _SEEDS)
+        self.position = IconButton("x", "Clear the position", "Look back from the unit's whole map again")
+        self.position.setProperty("role", "flat")
+        self.origin = IconButton(
+            "push-pin",
+            "Freeze origin",
+            "Keep looking back from this unit while other layers are viewed",
+            text="Freeze origin",
+            checkable=True,
+        )
+        self.origin_text = label("", "quiet")
+        self.note = label("", "warning", wrap=True)
+        choices = QWidget()
+        flow = FlowLayout(choices)
+        for part in (self.rule, self.back_choice, self.seed, self.origin, self.origin_text, self.position):
+            flow.addWidget(part)
+        self.body.addWidget(self.note)
+        self.body.addWidget(choices)
+
+    def _make_figures(self) -> None:
+        self._values: dict[str, QLabel] = {}
+        grid = QGridLayout()
+        grid.setContentsMargins(0, theme.TIGHT, 0, 0)
+        grid.setHorizontalSpacing(theme.SMALL)
+        grid.setVerticalSpacing(0)
+        for column, name in enumerate(_FIGURES):
+            value = label("–", "figure")
+            value.setAccessibleName(name)
+            caption = label(name, "figure-quiet")
+            for part in (value, caption):
+                part.setToolTip(_FIGURE_TIPS[name])
+            grid.addWidget(caption, 0, column)
+            grid.addWidget(value, 1, column)
+            grid.setColumnStretch(column, 1)
+            self._values[name] = value
+        self.plot = TimePlot(placeholder="The unit's maximum over time")
+        self.plot.setAccessibleName("The unit's maximum over time")
+        self.plot.setToolTip("Largest value of the unit's map in the last 240 frames")
+        self.body.addLayout(grid)
+        self.body.addWidget(self.plot)
+
+    def _make_filters(self) -> None:
+        self.filters_title = label("", "title")
+        self.filters = TilesView(columns=6, clickable=False, largest=64)
+        self.filters.setAccessibleName("Filters")
+        self.filters.setToolTip("Weights of the unit, or of the units below that feed it most")
+        self.body.addWidget(self.filters_title)
+        self.body.addWidget(self.filters)
+        self.body.addStretch(1)
+
+    def _connect(self) -> None:
+        state = self.state
+        self.rule.chosen.connect(self._set_rule)
+        self.back_choice.chosen.connect(lambda view: state.update(back_view=view))
+        self.seed.chosen.connect(lambda seed: state.update(seed=seed))
+        self.position.clicked.connect(lambda: state.update(position=None))
+        self.origin.clicked.connect(self._freeze_origin)
+        self.map.clicked.connect(self._choose_position)
+        state.network_changed.connect(self._renew)
