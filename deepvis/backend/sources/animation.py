@@ -19,7 +19,7 @@ def is_animated(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             image = open_image(file)
-            return image.format in ("GIF", "WEBP", "PNG", "AVIF") and getattr(image, "n_frames", 1) > 1
+            return image.format in ("GIF", "WEBP", "PNG", "AVIF") and bool(getattr(image, "is_animated", False))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return False
 
@@ -49,11 +49,12 @@ class AnimationDecoder(Decoder):
             )
         self._starts = [0.0]
         self._index = 0
-        self._count = getattr(self._image, "n_frames", 1)
+        # Counting an animation's pictures means reading all of it: the number is known when the end was met.
+        self._count: int | None = None
 
     def next(self) -> Shot | None:
         """Decode the next picture; what is damaged ends the animation."""
-        if self._index >= self._count:
+        if self._index == self._count:
             self.duration = self._starts[-1]
             return None
         try:
@@ -78,7 +79,7 @@ class AnimationDecoder(Decoder):
 
     def seek(self, position: float) -> None:
         """Go to the picture shown at this time; beyond what was played so far pictures are decoded one by one."""
-        while self._starts[-1] <= position and self._index < self._count:
+        while self._starts[-1] <= position and self._index != self._count:
             self._index = len(self._starts) - 1
             if self.next() is None:
                 break

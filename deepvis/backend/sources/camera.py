@@ -50,6 +50,8 @@ def interface() -> int:
 
 def open_capture(index: int) -> Capture:
     """A ``cv2.VideoCapture`` on the system's camera interface."""
+    # What it would print at each attempt is said once, and better, by this program.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2.VideoCapture(index, interface())
 
 

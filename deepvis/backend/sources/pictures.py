@@ -6,6 +6,7 @@ import contextlib
 import io
 import math
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,7 +154,12 @@ def _has_deep_colour(image: Image.Image, file: BinaryIO) -> bool:
 def _to_eight_bits(values: npt.NDArray[Any]) -> UInt8Array:
     if values.dtype == np.uint8:
         return np.asarray(values, dtype=np.uint8)
-    return ((np.clip(values, 0, 65535).astype(np.uint32) + 128) // 257).astype(np.uint8)
+    result = np.empty(values.shape, dtype=np.uint8)
+    # In strips, because the sums need four times the memory of the result.
+    for top in range(0, len(values), 256):
+        strip = np.clip(values[top : top + 256], 0, 65535).astype(np.uint32)
+        result[top : top + 256] = (strip + 128) // 257
+    return result
 
 
 def _flatten(image: Image.Image) -> Image.Image:
@@ -230,7 +236,9 @@ def _explained(name: str) -> Iterator[None]:
     try:
         yield
     except Image.DecompressionBombError as error:
-        raise _too_large(name, str(error).split(", could")[0] + ".") from error
+        pixels = re.search(r"\d+", str(error))
+        cause = f"It has {int(pixels[0]) / 1e6:,.0f} million pixels." if pixels else "It has too many pixels."
+        raise _too_large(name, cause) from error
     except FileNotFoundError as error:
         raise SourceError(f"{name} is not there", "No such file.", "Check the path.", details=str(error)) from error
     except PermissionError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import ssl
-import time
 import urllib.error
 import urllib.request
 from email.message import Message
@@ -13,16 +12,16 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import av
-import cv2
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from deepvis.backend.sources.album import Album, Entry
+from deepvis.backend.sources.pictures import read_picture
 from deepvis.backend.sources.playback import Playback
 from deepvis.backend.sources.source import Source, SourceError
-from deepvis.backend.sources.video import VideoDecoder, open_container, to_array
+from deepvis.backend.sources.video import LONGEST, VideoDecoder, open_container, to_array
 from deepvis.messages import Frame, UInt8Array
 
 TIMEOUT = 6.0
@@ -31,6 +30,7 @@ TIMEOUT = 6.0
 SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "udp", "tcp")
 """What a URL may begin with. FFmpeg knows others that read local files or run together several inputs."""
 
+_MOST_DAMAGED = 30
 _MOST_BYTES = 64 * 1024 * 1024
 
 
@@ -126,14 +126,15 @@ class MotionJpeg(Live):
             content = self._part()
         except (OSError, HTTPException, ValueError) as error:
             raise self._dropped(f"The connection broke off ({error or type(error).__name__}).", repr(error)) from error
-        picture = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR) if content else None
-        if picture is None:
+        try:
+            picture = read_picture(content, LONGEST)
+        except SourceError as error:
             self._damaged += 1
-            if self._damaged > 30:
-                raise self._dropped("It sends no pictures that can be read.")
+            if self._damaged > _MOST_DAMAGED:
+                raise self._dropped(f"It sends no pictures that can be read. {error.cause}") from error
             return None
         self._damaged = 0
-        return self._pass_on(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8))
+        return self._pass_on(picture)
 
     def close(self) -> None:
         """Hang up."""
@@ -201,7 +202,7 @@ class Stream(Live):
         except SourceError as error:
             raise SourceError(
                 f"{self.title} does not answer",
-                f"The connection failed or sends no video ({getattr(error.__cause__, 'strerror', None) or error.cause}).",
+                f"The connection failed or sends no video ({_reason(error)}).",
                 "It is tried again by itself; check the address and the server.",
                 then="reopen",
                 details=error.details,
@@ -258,6 +259,10 @@ def _ask(url: str, title: str) -> HTTPResponse:
             details=repr(error),
         ) from error
     return response
+
+
+def _reason(error: SourceError) -> str:
+    return str(getattr(error.__cause__, "strerror", None) or error.cause.rstrip("."))
 
 
 def _refused(title: str, code: int, reason: str) -> SourceError:
