@@ -7,12 +7,13 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDoubleSpinBox, QVBoxLayout, QWidget
 
+from deepvis.colormaps import DIVERGING
 from deepvis.messages import BOOSTS, COLORMAPS, GAMMAS, STRONGEST, Size, ViewResult
 from deepvis.ui import theme
 from deepvis.ui.panels.controls import Choice, FlowLayout, IconButton, label, pair
 from deepvis.ui.panels.layer_strip import LayerStrip
 from deepvis.ui.view_state import ViewState
-from deepvis.ui.views.color_scale import DIVERGING, ColorScale
+from deepvis.ui.views.color_scale import ColorScale
 from deepvis.ui.views.grid_view import GridView
 
 _RANGES = (("Each unit", "unit"), ("Whole layer", "layer"), ("Fixed", "fixed"), ("Smooth", "smooth"))

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from deepvis.messages import UInt8Array
+from deepvis.colormaps import color_table
 from deepvis.ui import theme
 from deepvis.ui.views.numbers import format_value
 from deepvis.ui.views.picture import Picture
-
-DIVERGING = "diverging"
-"""The name of the map for signed values: blue below zero, mid grey at zero, red above."""
 
 _BAR_WIDTH, _BAR_HEIGHT = 96, 8
 
@@ -84,36 +78,3 @@ class ColorScale(QWidget):
         low, high = QRectF(0, 0, room, self.height()), QRectF(self.width() - room, 0, room, self.height())
         painter.drawText(low, Qt.AlignmentFlag.AlignRight | middle, format_value(self._low))
         painter.drawText(high, Qt.AlignmentFlag.AlignLeft | middle, format_value(self._high))
-
-
-@lru_cache(maxsize=16)
-def color_table(colormap: str) -> UInt8Array:
-    """256 colours of a map as uint8 (256, 4) BGRX, from low to high.
-
-    Raises
-    ------
-    ValueError : the map is not known.
-    """
-    bgr: UInt8Array
-    if colormap == "gray":
-        level = np.arange(256, dtype=np.uint8)
-        bgr = np.stack([level, level, level], axis=1)
-    elif colormap == DIVERGING:
-        bgr = _diverging()
-    else:
-        import cv2  # loaded with the first map, not with the window
-
-        number = getattr(cv2, f"COLORMAP_{colormap.upper()}", None)
-        if number is None:
-            raise ValueError(f"no colour map {colormap!r}; there are viridis, inferno, magma, cividis, gray, diverging")
-        bgr = np.asarray(cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], number), np.uint8)[:, 0]
-    table: UInt8Array = np.full((256, 4), 255, dtype=np.uint8)
-    table[:, :3] = bgr
-    return table
-
-
-def _diverging() -> UInt8Array:
-    anchors = np.array([[172, 102, 33], [195, 165, 103], [128, 128, 128], [98, 138, 214], [43, 24, 178]], np.float64)
-    at = np.linspace(0, 4, 256)
-    channels = [np.interp(at, np.arange(5), anchors[:, channel]) for channel in range(3)]
-    return np.stack(channels, axis=1).round().astype(np.uint8)

@@ -120,23 +120,6 @@ class GridView(QWidget):
         """What a unit stands for (a class label), written in its label."""
         self._name_of = name_of or (lambda unit: "")
 
-    def neighbour(self, columns: int, rows: int) -> int | None:
-        """The unit that lies so many tiles to the right of and below the chosen one, in the order on the screen.
-
-        The edges of the mosaic hold; None if there is nothing to move in. The view itself does not change.
-        """
-        if self._result is None or not len(self._result.order):
-            return None
-        order = self._result.order
-        places = np.flatnonzero(order == (-1 if self._chosen is None else self._chosen))
-        if not len(places):
-            return int(order[0])
-        row, column = divmod(int(places[0]), self._result.columns)
-        last = len(order) - 1
-        column = min(max(column + columns, 0), self._result.columns - 1)
-        row = min(max(row + rows, 0), last // self._result.columns)
-        return int(order[min(row * self._result.columns + column, last)])
-
     # ------------------------------------------------------------------------------------------------------ geometry
 
     @property
@@ -214,8 +197,8 @@ class GridView(QWidget):
             return None
         height, width = picture.size
         fit = min(self.room[0] / height, self.room[1] / width)
-        factor = float(int(fit)) if fit >= 1 else fit
-        tile = (height * factor, width * factor)
+        factor = float(int(fit)) if 1 <= fit < 4 else fit
+        tile = (max(1, int(height * factor)), max(1, int(width * factor)))
         return MosaicGeometry(1, 1, 1, tile, tile)
 
     def _zoom_picture(self) -> Picture | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from deepvis.messages import GridResult, Size, UInt8Array
+from deepvis.ui.views.resample import resample
 
 UInt32Array = npt.NDArray[np.uint32]
+
+_WHOLE_ENOUGH = 0.86
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,11 @@ class MosaicGeometry:
     rows: int
     columns: int
     count: int
-    tile: tuple[float, float]
-    pitch: tuple[float, float]
+    tile: Size
+    pitch: Size
 
     @property
-    def size(self) -> tuple[float, float]:
+    def size(self) -> Size:
         """Height and width of the whole mosaic."""
         return (
             (self.rows - 1) * self.pitch[0] + self.tile[0],
@@ -68,44 +71,39 @@ class Mosaic:
 def compose(result: GridResult, room: Size, ground: int, hatch: int, gap: int = 1) -> Mosaic:
     """Bring a result to the size in which it is shown.
 
-    Tiles grow by the largest whole factor that fits ``room`` (height, width in device pixels), with the gap left at
-    ``gap`` pixels; what is larger than the room is averaged down. Dead units get a hatch.
+    Every tile gets the same whole number of pixels, as many as ``room`` (height, width in device pixels) allows with
+    ``gap`` pixels between tiles. Dead units get a hatch.
 
     Parameters
     ----------
     ground, hatch : colours ``0xffRRGGBB`` of gaps and of the lines over dead tiles.
     """
     source = tile_array(result)
-    rows, tile_height, columns, tile_width = source.shape
-    count = len(result.order)
-    factor = min(
-        (room[0] - (rows - 1) * gap) // (rows * tile_height), (room[1] - (columns - 1) * gap) // (columns * tile_width)
-    )
-    shrink = 1.0
-    if factor < 1:
-        whole = (rows * (tile_height + gap) - gap, columns * (tile_width + gap) - gap)
-        shrink = max(min(room[0] / whole[0], room[1] / whole[1]), 1 / max(whole))
-        factor = 1
-    height, width = tile_height * factor, tile_width * factor
+    rows, _, columns, _ = source.shape
+    height, width = shown_tile(result.tile, (rows, columns), room, gap)
     pixels = np.full((rows * (height + gap), columns * (width + gap)), ground, dtype=np.uint32)
     tiles = pixels.reshape(rows, height + gap, columns, width + gap)[:, :height, :, :width]
-    tiles[...] = _magnified(source, factor)
+    tiles[...] = _scaled(source, height, width)
+    count = len(result.order)
     _blank_rest(tiles, count, ground)
     _hatch_dead(tiles, result, ground, hatch)
     pixels = np.ascontiguousarray(pixels[: rows * (height + gap) - gap, : columns * (width + gap) - gap])
-    scale_y = scale_x = 1.0
-    if shrink < 1:
-        small = _averaged(pixels, shrink)
-        scale_y, scale_x = small.shape[0] / pixels.shape[0], small.shape[1] / pixels.shape[1]
-        pixels = small
-    geometry = MosaicGeometry(
-        rows,
-        columns,
-        count,
-        tile=(height * scale_y, width * scale_x),
-        pitch=((height + gap) * scale_y, (width + gap) * scale_x),
-    )
+    geometry = MosaicGeometry(rows, columns, count, (height, width), (height + gap, width + gap))
     return Mosaic(_bytes(pixels), geometry)
+
+
+def shown_tile(tile: Size, grid: Size, room: Size, gap: int) -> Size:
+    """The size of each tile on the screen, for ``grid`` (rows, columns) of tiles in ``room``.
+
+    A whole multiple of the tile's own size where that costs at most a seventh of the size that would fit.
+    """
+    fit = min(
+        (room[0] - (grid[0] - 1) * gap) / (grid[0] * tile[0]),
+        (room[1] - (grid[1] - 1) * gap) / (grid[1] * tile[1]),
+    )
+    whole = math.floor(fit)
+    factor = whole if whole >= 1 and whole >= _WHOLE_ENOUGH * fit else fit
+    return max(1, int(tile[0] * factor + 1e-6)), max(1, int(tile[1] * factor + 1e-6))
 
 
 def tile_array(result: GridResult) -> UInt32Array:
@@ -145,21 +143,20 @@ def _bytes(words: UInt32Array) -> UInt8Array:
     return words.view(np.uint8).reshape(*words.shape, 4)
 
 
-def _magnified(source: UInt32Array, factor: int) -> UInt32Array:
-    if factor == 1:
+def _scaled(source: UInt32Array, height: int, width: int) -> UInt32Array:
+    """Tiles (rows, h, columns, w) brought to ``height`` and ``width``; magnified pixels keep their edges."""
+    rows, tile_height, columns, tile_width = source.shape
+    if (height, width) == (tile_height, tile_width):
         return source
-    rows, height, columns, width = source.shape
-    wide = np.repeat(np.ascontiguousarray(source), factor, axis=3)
-    return np.repeat(wide, factor, axis=1).reshape(rows, height * factor, columns, width * factor)
-
-
-def _averaged(pixels: UInt32Array, shrink: float) -> UInt32Array:
-    import cv2  # loaded with the first mosaic that is too large, not with the window
-
-    size = (max(1, int(pixels.shape[1] * shrink)), max(1, int(pixels.shape[0] * shrink)))
-    method = cv2.INTER_LINEAR if shrink > 0.5 else cv2.INTER_AREA
-    small: Any = cv2.resize(_bytes(pixels), size, interpolation=method)
-    return _words(np.asarray(small, dtype=np.uint8))
+    flat = _bytes(np.ascontiguousarray(source).reshape(rows * tile_height, columns * tile_width))
+    factor = max(height / tile_height, width / tile_width)
+    if factor > 1:
+        # To the next whole multiple first: the step down from there softens the pixels' edges only.
+        times = math.ceil(factor - 1e-6)
+        flat = resample(flat, (rows * tile_height * times, columns * tile_width * times), "nearest")
+    if flat.shape[:2] != (rows * height, columns * width):
+        flat = resample(flat, (rows * height, columns * width), "linear" if factor > 0.5 else "area")
+    return _words(flat).reshape(rows, height, columns, width)
 
 
 def _blank_rest(tiles: UInt32Array, count: int, ground: int) -> None:

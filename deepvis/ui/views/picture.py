@@ -6,6 +6,7 @@ import numpy as np
 from PySide6.QtGui import QImage
 
 from deepvis.messages import Size, UInt8Array
+from deepvis.ui.views.resample import bgrx, resample
 
 
 class Picture:
@@ -44,12 +45,7 @@ class Picture:
         height, width = self.size
         if height < 2 * size[0] or width < 2 * size[1]:
             return self
-        import cv2  # loaded with the first large frame, not with the window
-
         # Averaging by whole steps of pixels first keeps a 20 megapixel picture from costing the thread its frame.
         step = max(1, min(height // (4 * size[0]), width // (4 * size[1])))
-        thinned = np.ascontiguousarray(self.pixels[::step, ::step])
-        small = cv2.resize(thinned, (max(1, size[1]), max(1, size[0])), interpolation=cv2.INTER_AREA)
-        if small.shape[2] == 3:
-            small = cv2.cvtColor(small, cv2.COLOR_RGB2BGRA)
-        return Picture(np.asarray(small, dtype=np.uint8))
+        small = resample(self.pixels[::step, ::step], (max(1, size[0]), max(1, size[1])), "area")
+        return Picture(bgrx(small) if small.shape[2] == 3 else small)
