@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -32,7 +33,7 @@ from deepvis.messages import (
 
 if TYPE_CHECKING:
     from deepvis.backend.engine import Engine
-    from deepvis.backend.export import VideoWriter
+    from deepvis.backend.film import VideoWriter
     from deepvis.backend.network import Network
     from deepvis.backend.sources.player import SourcePlayer
 
@@ -77,7 +78,7 @@ class Session:
         self._player: SourcePlayer | None = None
         self._engine_thread = threading.Thread(target=self._run_engine, name="deepvis-engine", daemon=True)
         self._writer_thread = threading.Thread(target=self._write_files, name="deepvis-writer", daemon=True)
-        self._writes: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._writes: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._ready = threading.Event()
         self._closed = threading.Event()
         self._before_ready: list[Callable[[Engine], None]] = []
@@ -105,8 +106,7 @@ class Session:
         self._writes.put(None)
         ended = True
         if self._player is not None:
-            closed: Any = self._player.close(timeout=timeout / 3)
-            ended = closed is not False
+            self._player.close(timeout / 3)
         for thread in (self._engine_thread, self._writer_thread, *self._loaders):
             if thread.is_alive():
                 thread.join(timeout / 3)
@@ -293,7 +293,7 @@ class Session:
         """Stream what :meth:`record` is given to an MP4 file."""
 
         def begin() -> None:
-            from deepvis.backend.export import VideoWriter
+            from deepvis.backend.film import VideoWriter
 
             self._video = VideoWriter(Path(path))
 
@@ -301,8 +301,6 @@ class Session:
 
     def record(self, picture: Any) -> None:
         """One picture for the recording under way; pictures that come too fast for the disk are left out."""
-        import time
-
         self._pictures.put((picture, time.perf_counter()))
 
     def _write_picture(self) -> None:
@@ -311,10 +309,11 @@ class Session:
             return
 
         def write() -> None:
-            video.write(*item)
+            video.add(*item)
 
         if not self._attempt(write, "record", "The recording stopped"):
             self._video = None
+            video.abort()
 
     def stop_recording(self) -> None:
         """Finish the file."""
@@ -322,9 +321,8 @@ class Session:
         def finish() -> None:
             video, self._video = self._video, None
             if video is not None:
-                path = video.close()
-                if path is not None:
-                    self._emit(Problem(f"saved:{path}", "Recording saved", str(path), "", "info"))
+                video.finish()
+                self._emit(Problem(f"saved:{video.path}", "Recording saved", str(video.path), "", "info"))
 
         self._writes.put(lambda: self._attempt(finish, "record", "The recording could not be finished"))
 

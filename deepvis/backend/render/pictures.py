@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from deepvis.backend.methods.views import BackView
 from deepvis.colormaps import colorize
 from deepvis.messages import FloatArray, UInt8Array, UnitRequest, UnitResult
 
@@ -42,3 +43,11 @@ def render_unit(values: torch.Tensor, request: UnitRequest) -> UnitResult:
         active=float((finite > 0).mean()),
         peak=(int(row), int(column)),
     )
+
+
+def draw_view(view: BackView) -> UInt8Array:
+    """A view of a back-projection as uint8 (H, W, 4) BGRX: colour as it is, one channel in grey."""
+    levels = view.values.mul(255).add_(0.5).clamp_(0, 255).to(torch.uint8).cpu().numpy()
+    if levels.ndim == 3:
+        return bgrx(np.ascontiguousarray(levels.transpose(1, 2, 0)))
+    return colorize(levels, "gray")
