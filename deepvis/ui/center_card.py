@@ -82,7 +82,8 @@ class CenterCard(QFrame):
         self._offer(())
         self._title.setText(f"Loading {progress.name}")
         left = "" if progress.left is None else duration_text(progress.left)
-        self._text.setText(" · ".join(part for part in (progress.stage, left) if part))
+        stage = "" if progress.stage == "Loading" else progress.stage
+        self._text.setText(" · ".join(part for part in (stage, left) if part) or "This takes a moment")
         self._text.setVisible(True)
         self._bar.setVisible(True)
         self._cancel.setVisible(not self._covered or progress.share is not None)

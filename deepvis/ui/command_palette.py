@@ -120,8 +120,8 @@ class _Row(QStyledItemDelegate):
         assert isinstance(model, _Model)
         hit = model.hits[index.row()]
         palette = theme.current()
-        area: QRect = option.rect  # type: ignore[attr-defined]
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+        area: QRect = option.rect
+        state: QStyle.StateFlag = option.state
         chosen = bool(state & QStyle.StateFlag.State_Selected)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -147,11 +147,11 @@ def _draw_marked(painter: QPainter, area: QRect, hit: Hit, plain: QColor, marked
     for place in hit.positions:
         if place < len(text):
             span = QTextLayout.FormatRange()
-            span.start, span.length = place, 1  # type: ignore[assignment,method-assign]
+            span.start, span.length = place, 1
             style = QTextCharFormat()
             style.setForeground(marked)
             style.setFontWeight(QFont.Weight.Bold)
-            span.format = style  # type: ignore[assignment,method-assign]
+            span.format = style
             ranges.append(span)
     layout.setFormats(ranges)
     layout.beginLayout()

@@ -36,6 +36,7 @@ class HelpSheet(QWidget):
         self._card.setProperty("role", "toast")
         self._scroll = QScrollArea(self._card)
         self._scroll.setWidgetResizable(True)
+        self._content = QWidget()
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         title = QLabel("Keys", self._card)
@@ -102,7 +103,7 @@ class HelpSheet(QWidget):
 
     def _place(self) -> None:
         self.setGeometry(self._host.rect())
-        content = self._scroll.widget().sizeHint()
+        content = self._content.sizeHint()
         width = min(content.width() + 2 * theme.WIDE + theme.LARGE, self.width() - 2 * theme.WIDE)
         height = min(content.height() + theme.scaled(80), self.height() - 2 * theme.WIDE)
         self._card.setGeometry((self.width() - width) // 2, (self.height() - height) // 2, width, height)
@@ -123,6 +124,7 @@ class HelpSheet(QWidget):
                 column.addSpacing(theme.MEDIUM)
             column.addStretch(1)
             row.addLayout(column)
+        self._content = content
         self._scroll.setWidget(content)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QStatusBar, QVBoxLayout, QWidget
 
@@ -76,7 +76,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.resize(1600, 1000)
+        self._fit_to_screen()
         self.setMinimumSize(720, 480)
         self._backend = backend
         self._store = store
@@ -90,13 +90,13 @@ class MainWindow(QMainWindow):
         self.playback = Playback(self)
         self.finder = CameraFinder(backend, self)
         self.grid_panel = GridPanel(self.state)
-        self.sender = RequestSender(self.state, backend, lambda: self.grid_panel.room, self)
+        self.requests = RequestSender(self.state, backend, lambda: self.grid_panel.room, self)
         center = QWidget(self)
         self.card = CenterCard(center, lambda: self.networks.cancel())
         self.view = ViewCommands(self.state, lambda: self._grid)
         self.sources = SourceCommands(backend, self.state, store, self.playback, self.finder, self)
         self.networks = NetworkCommands(backend, self.state, store, self.log, self.card, self)
-        self.captures = CaptureCommands(self, backend, self.state, store, self.sender, lambda: self._grid, self.log)
+        self.captures = CaptureCommands(self, backend, self.state, store, self.requests, lambda: self._grid, self.log)
         self.window_commands = WindowCommands(self, store)
         handlers: dict[str, Callable[..., object]] = {}
         for part in (self.view, self.sources, self.networks, self.captures, self.window_commands):
@@ -145,6 +145,12 @@ class MainWindow(QMainWindow):
         restore_geometry(self, self._store.get(settings.GEOMETRY))
         self.docks.restore(self._store.get(settings.LAYOUT))
 
+    def _fit_to_screen(self) -> None:
+        screen = self.screen()
+        # Room for the frame that the window system draws around it.
+        room = screen.availableSize() - QSize(16, 64) if screen is not None else QSize(1280, 800)
+        self.resize(QSize(1600, 1000).boundedTo(room))
+
     def _add_status_bar(self) -> None:
         self.timings = label("", "figure-quiet")
         self.timings.setVisible(self._store.get(settings.TIMINGS))
@@ -169,7 +175,7 @@ class MainWindow(QMainWindow):
             )
         )
         look = self.state
-        bar.size.set_menu(SizeMenu(lambda: look.info, lambda: look.look.input_size, networks.choose_size, self))
+        bar.input_size.set_menu(SizeMenu(lambda: look.info, lambda: look.look.input_size, networks.choose_size, self))
         bar.device.set_menu(DeviceMenu(lambda: look.info, lambda: networks.spec, networks.load, self))
         menu = QMenu("Menu", self)
         menu.setToolTipsVisible(True)
@@ -193,8 +199,8 @@ class MainWindow(QMainWindow):
         self.captures.recorder.ticked.connect(self._show_elapsed)
         self.log.changed.connect(self._follow_log)
         panel = self.grid_panel
-        panel.room_changed.connect(self.sender.room_changed)
-        panel.probe_changed.connect(lambda: self.sender.set_probe(panel.probe))
+        panel.room_changed.connect(self.requests.room_changed)
+        panel.probe_changed.connect(lambda: self.requests.set_probe(panel.probe))
         self.toasts.details.connect(self.window_commands.show_details)
         self.palette_.ran.connect(lambda command: self._store.push(settings.RECENT_COMMANDS, command, 12))
         for dock in (self.docks.left, self.docks.right, self.docks.messages):
@@ -208,12 +214,13 @@ class MainWindow(QMainWindow):
             self.state.update(layer=layer, unit=0)
         self.networks.load(network or self.networks.remembered())
         self.sources.open_first(source)
-        self.sender.send()
+        self.requests.send()
+        self.grid_panel.view.setFocus()
 
     def show_result(self, result: ViewResult) -> None:
         """Give a result to every panel, or to none: they never show different frames or layers."""
-        self.sender.answered(result)
-        if not self.sender.accepts(result):
+        self.requests.answered(result)
+        if not self.requests.accepts(result):
             return
         self.clock.begin(result)
         self._grid = result.grid or self._grid
@@ -276,9 +283,9 @@ class MainWindow(QMainWindow):
         bar.source.setText(self.sources.title)
         bar.source.set_icon_name("camera" if self.sources.spec.startswith("camera:") else "image")
         bar.network.setText(info.title if info is not None else "No network")
-        bar.size.setText(size_text(look.input_size or info.input_size) if info is not None else "–")
+        bar.input_size.setText(size_text(look.input_size or info.input_size) if info is not None else "–")
         bar.device.setText(device_text(info))
-        for button in (bar.size, bar.device):
+        for button in (bar.input_size, bar.device):
             button.setEnabled(info is not None)
         recording = self.captures.recorder.recording
         bar.record.set_icon_name("stop" if recording else "record")

@@ -95,7 +95,7 @@ class OpenNetworkDialog(QDialog):
         self.network = self._field("package.module:factory, or a .pt2 file")
         self.weights = self._field("safetensors or pt file; empty: as the factory made it")
         self.labels = self._field("text file with a label a line, or JSON; empty: numbers")
-        self.size = self._field("224, or height × width; empty: found out")
+        self.input_size = self._field("224, or height × width; empty: found out")
         self.mean = self._field("0.485, 0.456, 0.406")
         self.std = self._field("0.229, 0.224, 0.225")
         self.problem = QLabel(self)
@@ -109,7 +109,7 @@ class OpenNetworkDialog(QDialog):
             ("Network", self.network, "Exported networks (*.pt2)"),
             ("Weights", self.weights, "Weights (*.safetensors *.pt *.pth)"),
             ("Labels", self.labels, "Labels (*.txt *.json)"),
-            ("Input size", self.size, ""),
+            ("Input size", self.input_size, ""),
             ("Mean", self.mean, ""),
             ("Std", self.std, ""),
         )
@@ -152,7 +152,7 @@ class OpenNetworkDialog(QDialog):
             if path and path not in ("random", "default"):
                 _must_exist(path)
         mean, std = parse_values(self.mean.text(), "Mean"), parse_values(self.std.text(), "Std")
-        size = parse_size(self.size.text())
+        size = parse_size(self.input_size.text())
         return NetworkSpec(name, weights or "default", labels or None, size, mean, std)
 
     def accept(self) -> None:
@@ -170,7 +170,7 @@ class OpenNetworkDialog(QDialog):
         self.weights.setText("" if spec.weights == "default" else spec.weights)
         self.labels.setText(spec.labels or "")
         if spec.input_size:
-            self.size.setText(f"{spec.input_size[0]} × {spec.input_size[1]}")
+            self.input_size.setText(f"{spec.input_size[0]} × {spec.input_size[1]}")
         for field, values in ((self.mean, spec.mean), (self.std, spec.std)):
             field.setText(", ".join(f"{value:g}" for value in values or ()))
 

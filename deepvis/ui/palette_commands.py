@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from deepvis.messages import BACK_VIEWS, COLORMAPS, RANGES, RULES, CameraCard, NetworkInfo
@@ -54,7 +55,7 @@ def layer_commands(info: NetworkInfo, view: ViewCommands) -> list[Command]:
     layers = sorted(info.layers, key=lambda layer: not layer.main)
     return [
         Command(
-            f"layer:{layer.name}", f"Layer {layer.name}", lambda name=layer.name: view.choose_layer(name), "Layer",
+            f"layer:{layer.name}", f"Layer {layer.name}", partial(view.choose_layer, layer.name), "Layer",
             f"{layer.type} · {layer.text}", quiet=not layer.main,
         )
         for layer in layers
@@ -67,7 +68,7 @@ def unit_commands(channels: int, view: ViewCommands, labels: tuple[str, ...] = (
     return [
         Command(
             f"unit:{unit}", f"Unit {unit}" + (f" {named[unit]}" if named else ""),
-            lambda unit=unit: view.choose_unit(unit), "Unit", quiet=True,
+            partial(view.choose_unit, unit), "Unit", quiet=True,
         )
         for unit in range(channels)
     ]  # fmt: skip
@@ -78,7 +79,7 @@ def class_commands(labels: tuple[str, ...], pinned: tuple[int, ...], view: ViewC
     return [
         Command(
             f"class:{index}", f"{'Unpin' if index in pinned else 'Pin'} class {label}",
-            lambda index=index: view.pin(index), "Class", quiet=index not in pinned,
+            partial(view.pin, index), "Class", quiet=index not in pinned,
         )
         for index, label in enumerate(labels)
     ]  # fmt: skip
@@ -93,6 +94,6 @@ def source_commands(
     known = {spec for spec, _ in entries}
     entries += [(spec, source_title(spec)) for spec in recent if spec not in known and spec != "pattern"]
     return [
-        Command(f"source:{spec}", f"Source {title}", lambda spec=spec: open_source(spec), "Source", help=spec)
+        Command(f"source:{spec}", f"Source {title}", partial(open_source, spec), "Source", help=spec)
         for spec, title in entries
     ]

@@ -46,6 +46,7 @@ class BarButton(QToolButton):
         """Open this menu on a click."""
         self.setMenu(menu)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.updateGeometry()
 
     def sizeHint(self) -> QSize:  # noqa: D102
         metrics = self.fontMetrics()
@@ -54,7 +55,7 @@ class BarButton(QToolButton):
         if self._icon_name:
             parts.append(theme.scaled(16))
         width += sum(parts) + theme.scaled(7) * max(0, len(parts) - 1)
-        if self.menu() is not None:
+        if self.menu() is not None and self.text():
             width += theme.scaled(16)
         return QSize(max(width, theme.scaled(self._width)), theme.scaled(28))
 
@@ -64,11 +65,14 @@ class BarButton(QToolButton):
         painter = QStylePainter(self)
         option = QStyleOptionToolButton()
         self.initStyleOption(option)
-        option.text = ""  # type: ignore[attr-defined]
-        option.icon = QIcon()  # type: ignore[attr-defined]
+        option.text = ""
+        option.icon = QIcon()
+        if self.menu() is not None and not self.text():
+            option.features = QStyleOptionToolButton.ToolButtonFeature(0)
         painter.drawComplexControl(QStyle.ComplexControl.CC_ToolButton, option)
         palette = theme.current()
-        inner = self.rect().adjusted(theme.scaled(10), 0, -theme.scaled(10), 0)
+        arrow = theme.scaled(16) if self.menu() is not None and self.text() else 0
+        inner = self.rect().adjusted(theme.scaled(10), 0, -theme.scaled(10) - arrow, 0)
         if self._icon_name:
             self._paint_icon(painter, inner)
             inner.setLeft(inner.left() + theme.scaled(16 + 7))
@@ -117,7 +121,7 @@ class TopBar(QToolBar):
         self._actions = actions
         self.source = self._menu_button("source.menu", "camera", 220)
         self.network = self._menu_button("network.menu", "", 180)
-        self.size = self._menu_button("network.size", "", 120)
+        self.input_size = self._menu_button("network.size", "", 120)
         self.device = self._menu_button("network.device", "", 160)
         self._space()
         self.freeze = self._action_button("source.freeze", "pause", "Freeze")
@@ -125,8 +129,6 @@ class TopBar(QToolBar):
         self.snapshot = BarButton(self, "", shortcut_text(actions.specs["capture.window"]))
         self.snapshot.setText("Snapshot")
         self.snapshot.setToolTip(actions["capture.window"].toolTip())
-        self.snapshot.setPopupMode(QToolButton.ToolButtonPopupMode.DelayedPopup)
-        self.snapshot.clicked.connect(actions["capture.window"].trigger)
         self.addWidget(self.snapshot)
         self._space()
         self.theme = self._action_button("window.theme", "moon", "")
@@ -176,7 +178,12 @@ class TopBar(QToolBar):
 
         action.changed.connect(follow)
         follow()
-        button.clicked.connect(lambda: (follow(), action.trigger()))
+
+        def trigger() -> None:
+            follow()
+            action.trigger()
+
+        button.clicked.connect(trigger)
         self.addWidget(button)
         return button
 

@@ -42,7 +42,7 @@ class WindowCommands:
         return {
             "source.menu": menu("source"),
             "network.menu": menu("network"),
-            "network.size": menu("size"),
+            "network.size": menu("input_size"),
             "network.device": menu("device"),
             "window.menu": menu("main"),
             "layer.search": self.search_layers,
@@ -92,12 +92,12 @@ class WindowCommands:
                 labels = info.labels if layer.name == last else ()
                 commands += offers.unit_commands(layer.channels, window.view, labels)
         commands += network_commands(window.networks.models(), window.networks.load)
-        commands += offers.source_commands(
-            window.finder.cameras or (), self._store.get(settings.RECENT_SOURCES), window.sources.open
-        )
+        sources: tuple[str, ...] = self._store.get(settings.RECENT_SOURCES)
+        commands += offers.source_commands(window.finder.cameras or (), sources, window.sources.open)
         if info is not None:
             commands += offers.class_commands(info.labels, look.pinned, window.view)
-        palette.open(commands, self._store.get(settings.RECENT_COMMANDS))
+        recent: tuple[str, ...] = self._store.get(settings.RECENT_COMMANDS)
+        palette.open(commands, recent)
 
     def search_networks(self) -> None:
         """Networks by name."""
