@@ -17,9 +17,12 @@ from deepvis.messages import Precision, Size, UInt8Array
 BUDGET = 1.5
 """Seconds that measuring may take, beyond one forward pass of each configuration."""
 
+_LATEST = 2
+"""How many budgets may be over when another configuration is begun."""
+
 _REPETITIONS = 12
 _WORTH = 0.95
-"""A configuration takes the place of the plain one only if it needs less than this share of its time: ties are noise."""
+"""A configuration takes another's place only if it needs less than this share of its time: ties are noise."""
 
 
 def available_devices() -> tuple[str, ...]:
@@ -102,11 +105,12 @@ def measure(
 ) -> tuple[Network, str, tuple[tuple[str, float], ...]]:
     """Find the precision and memory layout in which a network runs fastest and still answers the same.
 
-    fp32 and bf16, each contiguous and channels last, run one photograph in turn with the fastest so far, and the shortest time
-    of each counts, since whatever else the computer does can only add to it. The fastest whose answer agrees with
-    plain fp32 is taken: the same first class and at least four of the first five in common; for an untrained
-    network, whose classes lie close together, logits that correlate by more than 0.99. At most one copy is held beside the
-    best so far, and all but the best are dropped.
+    fp32 and bf16, each contiguous and channels last, run one photograph in turn with the fastest so far, and the
+    shortest time of each counts, since whatever else the computer does can only add to it. The fastest whose answer
+    agrees with plain fp32 is taken: the same first class and at least four of the first five in common; for an
+    untrained network, whose classes lie close together, logits that correlate by more than 0.99. At most one copy is
+    held beside the best so far, and all but the best are dropped. On a computer so busy that this takes much longer
+    than ``budget``, what is left is not tried.
 
     Parameters
     ----------
@@ -130,8 +134,11 @@ def measure(
     plain = best = _Candidate("fp32", network)
     times: dict[str, float] = {}
     configurations = _CONFIGURATIONS[precision]
+    began = time.perf_counter()
     plain.run(x)
     for label, dtype, channels_last in configurations:
+        if times and time.perf_counter() - began > _LATEST * budget:
+            break
         candidate = _try(network, label, dtype, channels_last, x)
         if candidate is None:
             continue
@@ -177,8 +184,8 @@ def _try(network: Network, label: str, dtype: torch.dtype, channels_last: bool, 
         candidate = _Candidate(label, network.converted(dtype, channels_last=channels_last))
         candidate.network.forward(x)
     except Exception as error:
-        # Operations without a bf16 version, modules that cannot be copied, too little memory for a second copy: the plain
-        # network works, and this only was an offer.
+        # Operations without a bf16 version, modules that cannot be copied, too little memory for a second copy: the
+        # plain network works, and this only was an offer.
         if is_out_of_memory(error) and x.device.type == "cuda":
             torch.cuda.empty_cache()
         return None

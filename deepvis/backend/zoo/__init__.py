@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepvis.backend.zoo.errors import LoadCancelled, ModelError
+from deepvis.backend.zoo.errors import LoadCancelledError, ModelError
 from deepvis.messages import LoadProgress, ModelCard, NetworkSpec, Size
 
 if TYPE_CHECKING:
     from deepvis.backend.network import Network
 
-__all__ = ["LoadCancelled", "ModelError", "load", "load_spec", "models"]
+__all__ = ["LoadCancelledError", "ModelError", "load", "load_spec", "models"]
 
 
 def load(
@@ -34,10 +34,11 @@ def load(
     Parameters
     ----------
     name : ``tinynet`` or ``tinynet-robust`` (bundled), any of torchvision's classification networks (``alexnet``),
-        ``timm/NAME``, ``package.module:factory`` or ``file.py:factory`` (the code is run), or the path of a ``.pt2`` file
-        of ``torch.export`` (a program too: only from whom you trust).
+        ``timm/NAME``, ``package.module:factory`` or ``file.py:factory`` (the code is run), or the path of a ``.pt2``
+        file of ``torch.export`` (a program too: only from whom you trust).
     device : ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-    weights : ``default``, ``random`` (seeded, the same each time), or the path of a ``.safetensors``, ``.pt`` or ``.pth`` file.
+    weights : ``default``, ``random`` (seeded, the same each time), or the path of a ``.safetensors``, ``.pt`` or
+        ``.pth`` file.
     labels : one a class, or the path of a text or JSON file of them.
     input_size : (h, w) in pixels, or one number for both; None: the network's own, 224 × 224 for one of your own.
     mean, std : by channel, on the scale of pixels in [0, 1]. One value makes a grey-scale network.
@@ -51,7 +52,7 @@ def load(
     Raises
     ------
     ModelError : it cannot be loaded; ``title``, ``cause`` and ``remedy`` say why and what to do.
-    LoadCancelled : ``cancel`` was set (a ModelError too).
+    LoadCancelledError : ``cancel`` was set (a ModelError too).
 
     Examples
     --------

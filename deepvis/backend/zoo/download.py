@@ -1,4 +1,4 @@
-"""Fetch a file of weights: with progress, cancel, resumption, a hash check, and never a half-written file in its place."""
+"""Fetch a file of weights: with progress, cancel, resumption and a hash check, and never half a file in its place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from deepvis.backend.zoo.errors import LoadCancelled, ModelError, first_line
+from deepvis.backend.zoo.errors import LoadCancelledError, ModelError, first_line
 from deepvis.messages import LoadProgress
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _OFFLINE_REMEDY = (
 )
 
 
-class _Dropped(Exception):
+class _DroppedError(Exception):
     """The connection ended before the file did."""
 
 
@@ -57,8 +57,8 @@ def download(
 ) -> Path:
     """Download ``url`` to ``target`` and return it. Blocks; made for a thread that may wait.
 
-    What arrives is written to ``target`` + ``.part`` and renamed when it is whole and its hash is right. A ``.part`` that a
-    dropped connection or a cancelled download left is gone on with where it ends.
+    What arrives is written to ``target`` + ``.part`` and renamed when it is whole and its hash is right. A ``.part``
+    that a dropped connection or a cancelled download left is gone on with where it ends.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def download(
 
     Raises
     ------
-    LoadCancelled : ``cancel`` was set.
+    LoadCancelledError : ``cancel`` was set.
     ModelError : offline, no such file, wrong hash, disk full, directory not writable.
     """
     part = target.with_name(target.name + ".part")
@@ -123,7 +123,7 @@ def _fetch(
             try:
                 digest = _receive(url, file, digest, name, size, meter, cancel, timeout)
                 return digest.hexdigest()
-            except (*_DROPPED, _Dropped) as error:
+            except (*_DROPPED, _DroppedError) as error:
                 failures = 1 if file.tell() > begin else failures + 1
                 if failures >= attempts:
                     raise ModelError(
@@ -154,9 +154,9 @@ def _receive(
             if error.code == 416 and begin:  # the file ends where ours does, or before: start again
                 file.truncate(0)
                 file.seek(0)
-                raise _Dropped("the server has less than what is here") from error
+                raise _DroppedError("the server has less than what is here") from error
             if error.code in (429, 500, 502, 503, 504):
-                raise _Dropped(f"the server answers {error.code} {error.reason}") from error
+                raise _DroppedError(f"the server answers {error.code} {error.reason}") from error
             raise ModelError(
                 f"the weights of {name} could not be downloaded",
                 f"{_host(url)} answers {error.code} {error.reason} for {url}",
@@ -165,7 +165,7 @@ def _receive(
     except urllib.error.URLError as error:
         reason = error.reason
         if isinstance(reason, _DROPPED) and not isinstance(reason, ConnectionRefusedError):
-            raise _Dropped(str(reason)) from error
+            raise _DroppedError(str(reason)) from error
         raise ModelError(
             f"the weights of {name} are not on this computer and cannot be downloaded",
             f"{_host(url)} cannot be reached ({reason})",
@@ -183,7 +183,7 @@ def _receive(
         meter.start(begin, total)
         while True:
             if cancel is not None and cancel.is_set():
-                raise LoadCancelled(name)
+                raise LoadCancelledError(name)
             chunk = response.read1(_CHUNK)
             if not chunk:
                 break
@@ -192,7 +192,7 @@ def _receive(
             meter.at(file.tell())
         file.flush()
         if length and file.tell() < begin + int(length):
-            raise _Dropped(f"it ended after {file.tell()} of {total} bytes")
+            raise _DroppedError(f"it ended after {file.tell()} of {total} bytes")
     meter.at(file.tell(), last=True)
     return digest
 
@@ -251,7 +251,7 @@ def _wait(cancel: threading.Event | None, seconds: float, name: str) -> None:
     if cancel is None:
         time.sleep(seconds)
     elif cancel.wait(seconds):
-        raise LoadCancelled(name)
+        raise LoadCancelledError(name)
 
 
 def _host(url: str) -> str:

@@ -20,7 +20,7 @@ class ModelError(RuntimeError):
         super().__init__(f"{title}: {_ended(cause)} {_ended(remedy)}")
 
 
-class LoadCancelled(ModelError):
+class LoadCancelledError(ModelError):
     """The person gave up the loading; nothing half-written stays behind but a download that can be resumed."""
 
     def __init__(self, name: str) -> None:

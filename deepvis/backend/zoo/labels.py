@@ -9,7 +9,10 @@ from typing import Any
 
 from deepvis.backend.zoo.errors import ModelError
 
-_FORMS = 'text with one label a line, a JSON list of labels, or a JSON object {"0": "label", …} (or {"0": ["n01440764", "label"], …})'
+_FORMS = (
+    'text with one label a line, a JSON list of labels, or a JSON object {"0": "label", …} '
+    '(or {"0": ["n01440764", "label"], …})'
+)
 _LARGEST = 50_000_000
 
 
@@ -17,7 +20,8 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
     """The labels in a text or JSON file, in the order of the classes.
 
     JSON may be a list of labels, an object from index to label, one from label to index, or ImageNet's
-    ``class_index.json`` (index to [WordNet id, label], whose underscores become spaces). Anything else raises ModelError.
+    ``class_index.json`` (index to [WordNet id, label], whose underscores become spaces). Anything else raises
+    ModelError.
     """
     path = Path(path)
     try:

@@ -16,7 +16,7 @@ from deepvis.backend.zoo import own, timm_zoo, torchvision_zoo
 from deepvis.backend.zoo.built import UNTRAINED, Built
 from deepvis.backend.zoo.bundled import BundledNetworkError, bundled_card, bundled_names, load_bundled
 from deepvis.backend.zoo.download import Progress
-from deepvis.backend.zoo.errors import LoadCancelled, ModelError, first_line
+from deepvis.backend.zoo.errors import LoadCancelledError, ModelError, first_line
 from deepvis.backend.zoo.labels import read_labels
 from deepvis.backend.zoo.tinynet import TinyNet
 from deepvis.backend.zoo.torchvision_table import table
@@ -45,7 +45,7 @@ def load_network(
 
     def report(stage: str) -> None:
         if cancel is not None and cancel.is_set():
-            raise LoadCancelled(name)
+            raise LoadCancelledError(name)
         if progress is not None:
             progress(LoadProgress(name, stage))
 

@@ -30,9 +30,9 @@ def is_own(name: str) -> bool:
 def build(name: str, weights: str = "default", *, seed: int = 0) -> Built:
     """A network from ``package.module:attribute``, ``file.py:attribute`` or a ``.pt2`` file.
 
-    The attribute is an ``nn.Module``, or is called without arguments and returns one. **The code that is named is run**, as
-    ``python -m`` would; the current directory is searched as well. ``weights``: ``default`` (those that the factory put in),
-    ``random`` (the factory's, drawn with a seed, marked untrained), or the path of a file.
+    The attribute is an ``nn.Module``, or is called without arguments and returns one. **The code that is named is
+    run**, as ``python -m`` would; the current directory is searched as well. ``weights``: ``default`` (those that the
+    factory put in), ``random`` (the factory's, drawn with a seed, marked untrained), or the path of a file.
 
     Raises ModelError.
     """

@@ -14,7 +14,7 @@ from torch import nn
 
 from deepvis.backend.zoo.built import UNTRAINED, Built
 from deepvis.backend.zoo.download import Progress
-from deepvis.backend.zoo.errors import LoadCancelled, ModelError, first_line
+from deepvis.backend.zoo.errors import LoadCancelledError, ModelError, first_line
 from deepvis.backend.zoo.weights import fit, read_state_dict
 from deepvis.messages import LoadProgress, ModelCard
 
@@ -32,14 +32,14 @@ def build(
 
     Parameters
     ----------
-    weights : ``default`` (timm's own, which timm downloads from the Hugging Face hub on first use), ``random``, or the path of
-        a file.
+    weights : ``default`` (timm's own, which timm downloads from the Hugging Face hub on first use), ``random``, or the
+        path of a file.
     channels : 1 for a grey-scale network (timm sums the weights of the first layer over colours), or None for its own.
 
     Raises
     ------
-    ModelError : timm is not installed, has no such network or no weights for it, cannot download, or weights do not fit.
-    LoadCancelled : ``cancel`` was set. A download of timm's cannot be broken off in the middle; it is given up after it.
+    ModelError : timm is not installed, has no such network or no weights for it, cannot download; weights do not fit.
+    LoadCancelledError : ``cancel`` was set. A download of timm's cannot be broken off; it is given up after it.
     """
     timm = _timm()
     _check_name(timm, name)
@@ -57,7 +57,7 @@ def build(
         torch.manual_seed(seed)
         module = _create(timm, name, pretrained, options)
     if cancel is not None and cancel.is_set():
-        raise LoadCancelled(f"timm/{name}")
+        raise LoadCancelledError(f"timm/{name}")
     if weights not in ("default", "random"):
         tensors = read_state_dict(weights)
         classes = list(tensors.values())[-1].shape[:1]
@@ -68,7 +68,7 @@ def build(
 
 
 def cards(pattern: str = "") -> list[ModelCard]:
-    """timm's networks with weights whose name contains ``pattern`` (or matches it, if it has wildcards). Imports timm."""
+    """timm's networks with weights whose name contains ``pattern`` (or matches its wildcards). Imports timm."""
     timm = _timm()
     wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
     names = fnmatch.filter(timm.list_models(pretrained=True), wanted)
@@ -88,7 +88,7 @@ def _timm() -> Any:
 def _check_name(timm: Any, name: str) -> None:
     if timm.is_model(name):
         tag = name.partition(".")[2]
-        tags = [known for known in timm.list_models(f"{name.split('.')[0]}.*", pretrained=True)] if tag else []
+        tags = list(timm.list_models(f"{name.split('.')[0]}.*", pretrained=True)) if tag else []
         if not tag or name in tags:
             return
         raise ModelError(
@@ -109,8 +109,8 @@ def _create(timm: Any, name: str, pretrained: bool, options: dict[str, Any]) -> 
             raise ModelError(
                 f"the weights of timm/{name} are not on this computer and cannot be downloaded",
                 f"the Hugging Face hub cannot be reached ({first_line(error, 160)})",
-                "connect to the internet once, or give a file of weights that you have with --weights, or use a bundled "
-                "network such as tinynet",
+                "connect to the internet once, or give a file of weights that you have with --weights, or use a "
+                "bundled network such as tinynet",
             ) from error
         raise ModelError(
             f"timm could not make {name!r}", first_line(error), "update timm with pip install --upgrade timm"

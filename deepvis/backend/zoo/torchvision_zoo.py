@@ -32,13 +32,13 @@ def build(
 
     Parameters
     ----------
-    weights : ``default`` (torchvision's own, downloaded on first use), ``random``, or the path of a file. A file that was
-        trained on other classes is taken as well: their number is read from its last layer.
+    weights : ``default`` (torchvision's own, downloaded on first use), ``random``, or the path of a file. A file that
+        was trained on other classes is taken as well: their number is read from its last layer.
 
     Raises
     ------
     ModelError : offline, damaged or unfitting weights, a network that the installed torchvision does not have.
-    LoadCancelled : ``cancel`` was set.
+    LoadCancelledError : ``cancel`` was set.
     """
     card = _weights_enum(name)
     if weights == "random":

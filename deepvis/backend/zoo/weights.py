@@ -23,8 +23,9 @@ _SHOWN = 4
 def read_state_dict(path: str | Path) -> StateDict:
     """The named tensors in a ``.safetensors``, ``.pt`` or ``.pth`` file, on the CPU.
 
-    Pickles are read with ``weights_only=True``: a file that asks for anything but tensors and plain containers is refused
-    and nothing of it is run. Checkpoints that hold the weights under ``state_dict``, ``model`` and the like are unwrapped.
+    Pickles are read with ``weights_only=True``: a file that asks for anything but tensors and plain containers is
+    refused and nothing of it is run. Checkpoints that hold the weights under ``state_dict``, ``model`` and the like are
+    unwrapped.
 
     Raises ModelError, with the cause and a remedy, for every file that cannot be read so.
     """
@@ -39,8 +40,8 @@ def read_state_dict(path: str | Path) -> StateDict:
         raise _refused(
             path,
             "it is a TorchScript file, a compiled program whose layers cannot be looked into",
-            "load it where it was made and save model.state_dict(), or export the original model with torch.export.save "
-            "and give the .pt2 file as the network",
+            "load it where it was made and save model.state_dict(), or export the original model with "
+            "torch.export.save and give the .pt2 file as the network",
         )
     if archive == "export":
         raise _refused(
@@ -68,9 +69,9 @@ def read_state_dict(path: str | Path) -> StateDict:
 
 
 def fit(module: nn.Module, tensors: StateDict, path: str | Path) -> None:
-    """Put weights into a module: names and shapes must be the same. Training's own prefixes (``module.``) are dropped.
+    """Put weights into a module: names and shapes must be the same. Training's prefixes (``module.``) are dropped.
 
-    Raises ModelError that lists what is missing, what is too much and which shapes differ; the module is then unchanged.
+    Raises ModelError that lists what is missing, what is too much and which shapes differ; the module stays as it was.
     """
     own = module.state_dict()
     tensors = _best_prefix(_modern_names(tensors), own)
@@ -117,9 +118,9 @@ def check_archive(path: Path) -> None:
 def read_exported(path: str | Path) -> nn.Module:
     """The module of a ``.pt2`` file that ``torch.export.save`` wrote.
 
-    Its pickled parts are read with ``weights_only=True`` first and refused if they name code. **That does not make the format safe**:
-    the graph's symbolic expressions are evaluated by sympy, so that a file made to do harm can run code. A ``.pt2`` file is
-    a program, as ``package.module:factory`` is: load only what you trust.
+    Its pickled parts are read with ``weights_only=True`` first and refused if they name code. **That does not make the
+    format safe**: the graph's symbolic expressions are evaluated by sympy, so that a file made to do harm can run code.
+    A ``.pt2`` file is a program, as ``package.module:factory`` is: load only what you trust.
 
     Raises ModelError.
     """

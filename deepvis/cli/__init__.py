@@ -1,0 +1,112 @@
+"""The command line: one module a group of commands. Building the parser imports neither torch, Qt nor numpy.
+
+Exit status: 0 done, 1 failed (one line on stderr; a traceback with ``--debug``), 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import deepvis
+from deepvis.cli import bench, live, networks, pictures, snapshot
+from deepvis.cli.common import UsageError
+
+__all__ = ["main", "make_parser"]
+
+_EPILOG = """\
+examples:
+  deepvis                                     the window, live on the camera or on a sample
+  deepvis live --source holiday.mp4 --model resnet18 --layer layer2
+  deepvis snapshot cat.jpg -o view.png        the whole window as one picture, without a display
+  deepvis layers alexnet                      what there is to look at in a network
+  deepvis saliency cat.jpg -o saliency.png --model vgg16
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="deepvis",
+        description="See what a convolutional network sees, live.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"deepvis {deepvis.__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for group in (live, networks, snapshot, pictures, bench):
+        group.register(commands)
+    for command in commands.choices.values():
+        command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : the words after ``deepvis``.
+
+    Returns
+    -------
+    The exit status. ``--help``, ``--version`` and wrong usage return theirs, too.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot show a character shows another in its place; it must not end the program.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    words = list(argv)
+    try:
+        return _run(words)
+    except BrokenPipeError:
+        # Whoever read our output has had enough, as in ``deepvis models | head``; nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(words: list[str]) -> int:
+    parser = make_parser()
+    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version", "--debug")):
+        words = ["live", *words]
+    try:
+        options = parser.parse_args(words)
+    except SystemExit as stopped:
+        sys.stdout.flush()
+        return int(stopped.code or 0)
+    if options.command is None:
+        options = parser.parse_args([*words, "live"])
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print("deepvis: interrupted", file=sys.stderr)
+        return 130
+    except UsageError as error:
+        print(f"deepvis {options.command}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if options.debug:
+            import traceback
+
+            traceback.print_exc()
+        print(f"deepvis: {_one_line(error)}", file=sys.stderr)
+        return 1
+
+
+def _one_line(error: Exception) -> str:
+    """The message of an error as one line for a person."""
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    text = " ".join(text.split())
+    ours = type(error).__module__.startswith("deepvis.")
+    known = ours or hasattr(error, "remedy") or isinstance(error, ValueError | LookupError | OSError)
+    if not text or not known:
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        text += " (--debug shows where)"
+    return text
