@@ -127,7 +127,7 @@ def run(
             captured[name] = tensor
         if stop and len(captured) == len(sites):
             raise _StopPassError
-        return output.clone() if tensor is output and sites[name].overwritten else output
+        return tensor.clone() if tensor is not None and tensor is output and sites[name].overwritten else output
 
     def hook_for(wanted: dict[int, str]) -> Callable[[nn.Module, Any, Any], Any]:
         calls = count()
