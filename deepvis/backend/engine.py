@@ -59,7 +59,7 @@ class Engine:
         self._commands: deque[Callable[[], None]] = deque()
         self._stopping = threading.Event()
         self._request = ViewRequest(id=0)
-        self._shown: tuple[Frame, ViewRequest, LiveView] | None = None
+        self._shown: tuple[Frame, ViewRequest, LiveView | None] | None = None
         self._frame: Frame | None = None
         self._frozen = False
         self._view: LiveView | None = None
@@ -147,8 +147,6 @@ class Engine:
             self._commands.popleft()()
 
     def _live_wanted(self) -> bool:
-        if self._view is None:
-            return False
         if not self._frozen or self._frame is None:
             self._frame = self.frames.take() or self._frame
         if self._frame is None:
@@ -159,11 +157,10 @@ class Engine:
     def _show(self) -> None:
         frame, request, view = self._frame, self._request, self._view
         assert frame is not None
-        assert view is not None
         fresh = self._shown is None or self._shown[0] is not frame
         self._shown = (frame, request, view)
         try:
-            result = view.show(frame, request)
+            result = _picture_alone(frame, request) if view is None else view.show(frame, request)
         except Exception as error:
             if is_out_of_memory(error):
                 self._relieve(error)
@@ -178,7 +175,7 @@ class Engine:
         self._solved("memory")
         now = time.perf_counter()
         self._results.put(replace(result, finished=now))
-        if fresh:
+        if fresh and view is not None:
             self._times.append((now, now - frame.captured))
 
     def _install(self, network: Network, precision: Precision) -> None:
@@ -275,3 +272,9 @@ class Engine:
         latency = sum(entry[1] for entry in self._times) / count * 1000 if count else 0.0
         dropped = self.frames.dropped + self._results.dropped
         self._emit(EngineStatus(count / max(_RATE_WINDOW, span), dropped, latency, self._live_share))
+
+
+def _picture_alone(frame: Frame, request: ViewRequest) -> ViewResult:
+    """What can be shown while no network is loaded."""
+    height, width = frame.image.shape[:2]
+    return ViewResult(request, frame, (0.0, 0.0, float(height), float(width)), (height, width), ())
