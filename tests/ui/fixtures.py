@@ -56,7 +56,13 @@ def conv(name: str, channels: int, size: int, field: int, *, main: bool = True) 
     """A convolution's description."""
     stride = max(1, 128 // size)
     return Layer(
-        name, "conv", "Conv2d", channels, (size, size), ReceptiveField((field, field), (stride, stride), (0, 0)), main=main
+        name,
+        "conv",
+        "Conv2d",
+        channels,
+        (size, size),
+        ReceptiveField((field, field), (stride, stride), (0, 0)),
+        main=main,
     )
 
 
@@ -309,7 +315,7 @@ def view_result(
 
 @dataclass
 class FakeBackend:
-    """Answers each request once, at once; ``tick`` gives further frames. It keeps what it was asked to do in ``calls``."""
+    """Answers each request once, at once; ``tick`` gives further frames. What it was asked is in ``calls``."""
 
     info: NetworkInfo = field(default_factory=network_info)
     calls: list[tuple[Any, ...]] = field(default_factory=list)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QMargins, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QWheelEvent
+from PySide6.QtGui import QIcon, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -37,12 +37,11 @@ class Panel(QWidget):
         self.setProperty("role", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName(title)
-        self.title = label(title, "title")
+        self.title = ElidedLabel(title, "title")
         self.figures = label("", "figure-quiet")
         self.header = QHBoxLayout()
         self.header.setSpacing(theme.SMALL)
-        self.header.addWidget(self.title)
-        self.header.addStretch(1)
+        self.header.addWidget(self.title, 1)
         self.header.addWidget(self.figures)
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
@@ -115,7 +114,8 @@ class IconButton(QPushButton):
         text: str = "",
         checkable: bool = False,
     ) -> None:
-        super().__init__(text, parent)
+        # A button puts its text right beside its icon; a space keeps them apart in any size of type.
+        super().__init__(f" {text}" if text else "", parent)
         self._icon = icon
         self.setAccessibleName(name)
         self.setToolTip(tooltip)
@@ -133,6 +133,29 @@ class IconButton(QPushButton):
         self.setIcon(theme.icon(self._icon) if self._icon else QIcon())
         size = theme.scaled(16)
         self.setIconSize(QSize(size, size))
+
+
+class ElidedLabel(QLabel):
+    """A line of text that loses its middle where there is no room for all of it; the tooltip has it whole."""
+
+    def __init__(self, text: str, role: str) -> None:
+        super().__init__(text)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setProperty("role", role)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: D102
+        return QSize(theme.scaled(40), super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102
+        painter = QPainter(self)
+        rect = self.contentsRect()
+        text = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, rect.width())
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+        tip = self.text() if text != self.text() else ""
+        if tip != self.toolTip():
+            self.setToolTip(tip)
 
 
 def label(text: str, role: str = "", *, wrap: bool = False) -> QLabel:

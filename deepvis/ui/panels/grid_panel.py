@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QVBoxLayout, QWidget
 from deepvis.colormaps import DIVERGING
 from deepvis.messages import BOOSTS, COLORMAPS, GAMMAS, STRONGEST, Size, ViewResult
 from deepvis.ui import theme
-from deepvis.ui.panels.controls import Choice, FlowLayout, IconButton, label, pair
+from deepvis.ui.panels.controls import Choice, FlowLayout, IconButton, label, pair, row
 from deepvis.ui.panels.layer_strip import LayerStrip
 from deepvis.ui.view_state import ViewState
 from deepvis.ui.views.color_scale import ColorScale
@@ -104,7 +104,7 @@ class GridPanel(QWidget):
         self.show_what = Choice(
             "Show",
             "The layer's activations, or the gradient of the chosen unit (or frozen origin) at this layer",
-            (("Activations", "activation"), ("Back-projected gradient", "gradient")),
+            (("Activations", "activation"), ("Gradient", "gradient")),
         )
         self.range = Choice("Range", "Which values the darkest and the brightest colour stand for", _RANGES)
         self.boost = Choice("Boost", "Lift weakly active units: tile × max to the power of −boost", _numbers(BOOSTS))
@@ -124,9 +124,7 @@ class GridPanel(QWidget):
         self.scale = ColorScale(bar_width=72)
         self.low, self.high = (self._bound(name) for name in ("lowest", "highest"))
         self._fixed = QWidget()
-        bounds = FlowLayout(self._fixed)
-        for part in (self.low, label("to", "quiet"), self.high):
-            bounds.addWidget(part)
+        self._fixed.setLayout(row(self.low, label("to", "quiet"), self.high))
         self._controls = QWidget()
         self._controls.setAccessibleName("How the layer is drawn")
         flow = FlowLayout(self._controls, spacing=theme.MEDIUM)
@@ -135,7 +133,9 @@ class GridPanel(QWidget):
         flow.addWidget(self._fixed)
         for text, control in (("Boost", self.boost), ("Gamma", self.gamma), ("Sort", self.sort)):
             flow.addWidget(pair(text, control))
-        for widget in (self.colormap, self.scale, self.zoom, self.strongest):
+        colors = QWidget()
+        colors.setLayout(row(label("Colours", "quiet"), self.colormap, self.scale))
+        for widget in (self.zoom, self.strongest, colors):
             flow.addWidget(widget)
 
     @staticmethod

@@ -69,6 +69,7 @@ class InputPanel(Panel):
         self.body.addWidget(self._overlay_row)
         self.body.addWidget(self.note)
         self.body.addWidget(fits)
+        self.body.addStretch(1)
         self._connect()
         self._renew()
 

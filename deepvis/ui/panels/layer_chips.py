@@ -98,8 +98,9 @@ class LayerChips(QWidget):
         if chip is None:
             return
         margin = min(theme.scaled(48), self.width() / 4)
-        if chip.left - margin < self._offset:
-            self.scroll_to(chip.left - margin)
+        before = margin + (max(c.width for c in self._chips if c.layer is None) if self._grouped else 0)
+        if chip.left - before < self._offset:
+            self.scroll_to(chip.left - before)
         elif chip.left + chip.width + margin > self._offset + self.width():
             self.scroll_to(chip.left + chip.width + margin - self.width())
 
@@ -165,6 +166,10 @@ class LayerChips(QWidget):
         self.reveal(self._chosen)
         self.update()
 
+    @property
+    def _grouped(self) -> bool:
+        return any(chip.layer is None for chip in self._chips)
+
     def _tell_overflow(self) -> None:
         overflow = (self._offset > 0.5, self._offset + self.width() < self._length - 0.5)
         if overflow != self._overflow:
@@ -224,13 +229,36 @@ class LayerChips(QWidget):
 
     def _paint_ends(self, painter: QPainter) -> None:
         width = theme.scaled(theme.WIDE)
+        self._paint_group(painter)
         ground, clear = theme.current().color("window"), theme.current().color("window", 0.0)
-        for more, start, stop in zip(self._overflow, (0, self.width()), (width, self.width() - width), strict=True):
+        left = self._group_width()
+        starts, stops = (left, self.width()), (left + width, self.width() - width)
+        for more, start, stop in zip(self._overflow, starts, stops, strict=True):
             if more:
                 fade = QLinearGradient(QPointF(start, 0), QPointF(stop, 0))
                 fade.setColorAt(0, ground)
                 fade.setColorAt(1, clear)
                 painter.fillRect(QRectF(min(start, stop), 0, width, self.height()), fade)
+
+    def _group_in_sight(self) -> Chip | None:
+        """The group that the leftmost visible chip belongs to, where its own name is scrolled out of sight."""
+        before = [chip for chip in self._chips if chip.layer is None and chip.left <= self._offset]
+        return before[-1] if before and self._overflow[0] else None
+
+    def _group_width(self) -> float:
+        group = self._group_in_sight()
+        return group.width + theme.TIGHT if group is not None else 0.0
+
+    def _paint_group(self, painter: QPainter) -> None:
+        group = self._group_in_sight()
+        if group is None:
+            return
+        palette = theme.current()
+        box = QRectF(0, 0, self._group_width(), self.height())
+        painter.fillRect(box, palette.color("window"))
+        painter.setFont(theme.body_font())
+        painter.setPen(palette.color("quiet"))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, group.text)
 
     # ------------------------------------------------------------------------------------------------------ input
 

@@ -18,7 +18,7 @@ class PredictionsPanel(Panel):
         self.untrained = label("Untrained network", "warning")
         self.untrained.setToolTip("This network has random weights: its percentages mean nothing")
         self.header.addWidget(self.untrained)
-        self.bars = BarsView(rows=5)
+        self.bars = BarsView(rows=5, placeholder="The classes that the network names appear here")
         self.bars.setAccessibleName("Best classes")
         self.pinned_title = label("Pinned", "quiet")
         self.unpin = IconButton("x", "Unpin all", "Unpin all classes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QWidget
 
 from deepvis.messages import BackResult, UInt8Array, UnitResult, ViewResult
@@ -35,6 +36,7 @@ _FIGURE_TIPS = {
     "active": "Share of positions above zero",
     "peak": "Row and column of the largest value",
 }
+_WAITING = "What made the unit fire appears here"
 _MAP_TIP = "The unit's map. Click a position to look back from it alone"
 
 
@@ -89,7 +91,7 @@ class UnitPanel(Panel):
         self.origin_text.setText(f"from {look.origin[0]} · {look.origin[1]}" if look.origin is not None else "")
         self.position.setVisible(look.position is not None)
         if look.position is not None:
-            self.position.setText(f"From row {look.position[0]}, column {look.position[1]}")
+            self.position.setText(f" From row {look.position[0]}, column {look.position[1]}")
         self._mark_position()
         choosable = layer is not None and layer.size is not None and look.origin is None and look.back
         self.map.set_clickable(choosable)
@@ -103,9 +105,15 @@ class UnitPanel(Panel):
     def _show_unit(self, unit: UnitResult, frame: int) -> None:
         height, width = unit.picture.shape[:2]
         self._map_size = (height, width)
-        self.map.set_picture(unit.picture)
+        layer = self.state.layer
+        if layer is not None and layer.size is None:
+            self.map.set_placeholder(self._answer(unit))
+            self.map.set_picture(None)
+            self.map_scale.clear()
+        else:
+            self.map.set_picture(unit.picture)
+            self.map_scale.set_scale(unit.request.colormap, unit.minimum, unit.maximum)
         self._mark_position()
-        self.map_scale.set_scale(unit.request.colormap, unit.minimum, unit.maximum)
         field = self.state.layer.receptive_field if self.state.layer is not None else None
         rows, columns = field.size if field is not None else (0, 0)
         seen = "" if field is None else f"field {rows if rows == columns else f'{columns} × {rows}'} px · "
@@ -129,7 +137,7 @@ class UnitPanel(Panel):
             self.back.set_picture(None)
             self.back_scale.setText("")
             self.note.hide()
-            self.back.set_placeholder("Choose a rule to look back" if not look.back else "")
+            self.back.set_placeholder(_WAITING if look.back else "Choose a rule to look back")
             self._backs.setCurrentWidget(self.back)
             return
         if back.view == "histogram" and back.histogram is not None:
@@ -143,6 +151,13 @@ class UnitPanel(Panel):
         self.back_scale.setText(f"± {scale}" if signed else f"0 to {scale}")
         self.note.setText(back.note)
         self.note.setVisible(bool(back.note))
+
+    def _answer(self, unit: UnitResult) -> str:
+        """A vector's unit in words: its class, where the layer has one unit a class, and its value."""
+        layer, info = self.state.layer, self.state.info
+        labels = info.labels if info is not None and layer is not None and layer.channels == len(info.labels) else ()
+        name = f"{labels[unit.request.unit]}\n" if unit.request.unit < len(labels) else ""
+        return f"{name}{format_value(unit.maximum)}"
 
     def _mark_position(self) -> None:
         position = self.state.look.position
@@ -175,6 +190,7 @@ class UnitPanel(Panel):
 
     def _forget(self) -> None:
         """What was shown belongs to another unit."""
+        self.map.set_placeholder("Choose a unit in the mosaic")
         self.plot.clear()
         self._last_frame = None
 
@@ -194,7 +210,7 @@ class UnitPanel(Panel):
     def _make_pictures(self) -> None:
         self.map = ImageView(placeholder="Choose a unit in the mosaic")
         self.map.setAccessibleName("The unit's map")
-        self.back = ImageView(smooth=True)
+        self.back = ImageView(placeholder=_WAITING, smooth=True)
         self.back.setAccessibleName("Back-projection")
         self.back.setToolTip("What in the picture made the unit fire, as far as the rule can tell")
         for view in (self.map, self.back):
@@ -207,7 +223,7 @@ class UnitPanel(Panel):
         self._backs = QStackedLayout(holder)
         self._backs.addWidget(self.back)
         self._backs.addWidget(self.histogram)
-        self.map_scale = ColorScale(bar_width=48)
+        self.map_scale = ColorScale(caption="activation")
         self.back_scale = label("", "figure-quiet")
         self.back_scale.setToolTip("Value of the brightest and darkest colour")
         pictures = QGridLayout()
@@ -216,9 +232,10 @@ class UnitPanel(Panel):
         pictures.setVerticalSpacing(theme.TIGHT)
         pictures.addWidget(self.map, 0, 0)
         pictures.addWidget(holder, 0, 1)
-        pictures.addLayout(row(label("activation", "quiet"), 1), 1, 0)
-        pictures.addLayout(row(label("looked back", "quiet"), 1, self.back_scale), 1, 1)
-        pictures.addLayout(row(self.map_scale, 1), 2, 0, 1, 2)
+        pictures.addWidget(self.map_scale, 1, 0)
+        pictures.addLayout(
+            row(label("looked back", "figure-quiet"), 1, self.back_scale), 1, 1, Qt.AlignmentFlag.AlignBottom
+        )
         for column in (0, 1):
             pictures.setColumnStretch(column, 1)
         self.body.addLayout(pictures)

@@ -37,12 +37,14 @@ class BarsView(QWidget):
     Parameters
     ----------
     rows : how many rows there always are; None: as many as there are predictions.
+    placeholder : what is written while there are none.
     """
 
     class_clicked = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None, *, rows: int | None = 5) -> None:
+    def __init__(self, parent: QWidget | None = None, *, rows: int | None = 5, placeholder: str = "") -> None:
         super().__init__(parent)
+        self._placeholder = placeholder
         self._rows = rows
         self._predictions: tuple[Prediction, ...] = ()
         self._pinned: frozenset[int] = frozenset()
@@ -131,6 +133,10 @@ class BarsView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if not self._predictions:
+            painter.setPen(theme.current().color("quiet"))
+            top = QRectF(0, 0, self.width(), 2 * theme.scaled(_ROW_HEIGHT))
+            painter.drawText(top, Qt.TextFlag.TextWordWrap, self._placeholder)
         figures = theme.body_font()
         figure_width = QFontMetricsF(theme.figure_font(theme.BODY_SIZE)).horizontalAdvance("100.0 %")
         for row, prediction in enumerate(self._predictions):

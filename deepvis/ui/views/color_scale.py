@@ -11,19 +11,29 @@ from deepvis.ui import theme
 from deepvis.ui.views.numbers import format_value
 from deepvis.ui.views.picture import Picture
 
-_BAR_WIDTH, _BAR_HEIGHT = 96, 8
+_BAR_WIDTH, _BAR_HEIGHT, _CAPTION_BAR = 96, 8, 4
 
 
 class ColorScale(QWidget):
-    """A bar in the map's colours between the values at its ends."""
+    """A bar in the map's colours between the values at its ends.
 
-    def __init__(self, parent: QWidget | None = None, *, bar_width: int = _BAR_WIDTH) -> None:
+    Parameters
+    ----------
+    bar_width : length of the bar in logical pixels at scale 1.
+    caption : if given, the bar is as wide as the widget, and the values stand below it, on both sides of this text.
+    """
+
+    def __init__(
+        self, parent: QWidget | None = None, *, bar_width: int = _BAR_WIDTH, caption: str | None = None
+    ) -> None:
         super().__init__(parent)
+        self._caption = caption
         self._bar_width = bar_width
         self._colormap = ""
         self._low, self._high = 0.0, 0.0
         self._picture: Picture | None = None
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        wide = QSizePolicy.Policy.Fixed if caption is None else QSizePolicy.Policy.Expanding
+        self.setSizePolicy(wide, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Colour scale")
         theme.theme_changed.connect(self.updateGeometry)
 
@@ -50,7 +60,13 @@ class ColorScale(QWidget):
     def _figure_width(self) -> float:
         return QFontMetricsF(theme.figure_font()).horizontalAdvance("−0.0000")
 
+    @property
+    def _line_height(self) -> int:
+        return round(QFontMetricsF(theme.figure_font()).height())
+
     def sizeHint(self) -> QSize:  # noqa: D102
+        if self._caption is not None:
+            return QSize(theme.scaled(self._bar_width), theme.scaled(_CAPTION_BAR + 2) + self._line_height)
         width = theme.scaled(self._bar_width) + 2 * (self._figure_width + theme.scaled(6))
         return QSize(round(width), theme.scaled(20))
 
@@ -58,21 +74,35 @@ class ColorScale(QWidget):
         return self.sizeHint()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102
-        if self._picture is None:
-            return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.setFont(theme.figure_font())
+        painter.setPen(theme.current().color("quiet"))
+        if self._caption is not None:
+            self._paint_below(painter)
+        elif self._picture is not None:
+            self._paint_beside(painter, self._picture)
+
+    def _paint_below(self, painter: QPainter) -> None:
+        height = theme.scaled(_CAPTION_BAR)
+        line = QRectF(0, height + theme.scaled(2), self.width(), self._line_height)
+        painter.drawText(line, Qt.AlignmentFlag.AlignCenter, self._caption or "")
+        if self._picture is None:
+            return
+        painter.drawImage(QRectF(0, 0, self.width(), height), self._picture.image)
+        painter.drawText(line, Qt.AlignmentFlag.AlignLeft, format_value(self._low))
+        painter.drawText(line, Qt.AlignmentFlag.AlignRight, format_value(self._high))
+
+    def _paint_beside(self, painter: QPainter, picture: Picture) -> None:
         figures = self._figure_width + theme.scaled(6)
         height = theme.scaled(_BAR_HEIGHT)
         bar = QRectF(figures, (self.height() - height) / 2, self.width() - 2 * figures, height)
         clip = QPainterPath()
         clip.addRoundedRect(bar, 2, 2)
         painter.setClipPath(clip)
-        painter.drawImage(bar, self._picture.image)
+        painter.drawImage(bar, picture.image)
         painter.setClipping(False)
-        painter.setFont(theme.figure_font())
-        painter.setPen(theme.current().color("quiet"))
         middle = Qt.AlignmentFlag.AlignVCenter
         room = self._figure_width
         low, high = QRectF(0, 0, room, self.height()), QRectF(self.width() - room, 0, room, self.height())

@@ -15,6 +15,9 @@ from deepvis.ui.views.mosaic import Mosaic, MosaicGeometry, compose, unit_tile
 from deepvis.ui.views.numbers import format_value
 from deepvis.ui.views.picture import Picture
 
+_LARGEST_CELL = 72
+"""The largest side of a vector's cells, in logical pixels at scale 1."""
+
 
 class GridView(QWidget):
     """Paints a :class:`GridResult` as one image and says which unit is under the pointer.
@@ -187,7 +190,8 @@ class GridView(QWidget):
         if self._mosaic is None:
             palette = theme.current()
             ground, hatch = (QColor(color).rgb() for color in (palette.window, palette.hatch))
-            self._mosaic = compose(self._result, self.room, ground, hatch)
+            largest = round(theme.scaled(_LARGEST_CELL) * self.devicePixelRatioF())
+            self._mosaic = compose(self._result, self.room, ground, hatch, largest=largest)
             self._image = Picture(self._mosaic.pixels)
         return self._mosaic
 
@@ -239,9 +243,12 @@ class GridView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         hover = self._hover[0] if self._hover is not None else None
         if hover is not None and not self._zoomed:
-            self._paint_ring(painter, self.unit_rect(hover), palette.color("text", 0.75), 1.5)
+            # White between dark lines shows on maps of any colour, in both themes.
+            self._paint_ring(painter, self.unit_rect(hover), QColor(0, 0, 0, 140), 3.5)
+            self._paint_ring(painter, self.unit_rect(hover), QColor(255, 255, 255, 235), 1.5)
         if self._chosen is not None and not self._zoomed:
             focused = self.hasFocus() and hover is None
+            self._paint_ring(painter, self.unit_rect(self._chosen), QColor(0, 0, 0, 110), 4.0)
             self._paint_ring(painter, self.unit_rect(self._chosen), palette.color("accent"), 2.5 if focused else 2.0)
         if self._hover is not None:
             self._paint_label(painter, *self._hover)
@@ -250,7 +257,7 @@ class GridView(QWidget):
     def _paint_ring(painter: QPainter, rect: QRectF, color: QColor, width: float) -> None:
         if rect.isEmpty():
             return
-        out = width / 2 + 0.5
+        out = 1.25
         painter.setPen(QPen(color, width))
         painter.drawRoundedRect(rect.adjusted(-out, -out, out, out), 2, 2)
 
@@ -260,10 +267,12 @@ class GridView(QWidget):
         if self._value is not None:
             value = format_value(self._value)
         elif unit < len(self._result.maxima):
-            value = ("max |·| " if self._result.signed else "max ") + format_value(float(self._result.maxima[unit]))
+            value = format_value(float(self._result.maxima[unit]))
+            if self._result.map_size is not None:
+                value = ("max |·| " if self._result.signed else "max ") + value
         else:
             value = ""
-        if unit < len(self._result.dead) and self._result.dead[unit]:
+        if self._result.map_size is not None and unit < len(self._result.dead) and self._result.dead[unit]:
             value = f"{value}, dead" if self._value is None else f"{value} (dead)"
         return "  ".join(part for part in (str(unit), name, value) if part)
 

@@ -19,7 +19,7 @@ Box = tuple[float, float, float, float]
 class ImageView(QWidget):
     """Shows a picture as large as it fits with its aspect kept.
 
-    Pixels that are magnified at least twice are drawn as crisp squares, unless ``smooth``. Positions in signals are
+    Magnified pixels are drawn as crisp squares, unless ``smooth``. Positions in signals are
     (y, x) in [0, 1) over the picture.
 
     Parameters
@@ -151,7 +151,7 @@ class ImageView(QWidget):
         height, width = self._picture.size
         ratio = self.devicePixelRatioF()
         room_width, room_height = self.width() * ratio, self.height() * ratio
-        factor = self._factor(min(room_width / width, room_height / height))
+        factor = min(room_width / width, room_height / height)
         across, down = max(1, round(width * factor)), max(1, round(height * factor))
         left, top = math.floor((room_width - across) / 2), math.floor((room_height - down) / 2)
         return QRectF(left / ratio, top / ratio, across / ratio, down / ratio)
@@ -163,11 +163,6 @@ class ImageView(QWidget):
             return None
         y, x = (point.y() - rect.top()) / rect.height(), (point.x() - rect.left()) / rect.width()
         return (y, x) if 0 <= y < 1 and 0 <= x < 1 else None
-
-    def _factor(self, fit: float) -> float:
-        whole = math.floor(fit)
-        # Between 2 and 4 a broken factor makes squares of visibly different sizes; beyond, nobody sees it.
-        return whole if not self.smooth and 2 <= fit < 4 and whole / fit > 0.8 else fit
 
     def _seen_rect(self, rect: QRectF) -> QRectF:
         if self._seen is None or self._picture is None:
@@ -188,9 +183,10 @@ class ImageView(QWidget):
             self._paint_placeholder(painter)
             return
         rect = self.picture_rect()
-        magnified = rect.width() * self.devicePixelRatioF() >= 2 * self._picture.size[1]
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.smooth or not magnified)
-        painter.drawImage(rect, self._to_paint(rect).image)
+        shown = self._to_paint(rect)
+        enlarged = not self.smooth and rect.width() * self.devicePixelRatioF() >= 4 * shown.size[1]
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not enlarged)
+        painter.drawImage(rect, shown.image)
         seen = self._seen_rect(rect)
         if self._overlay is not None and self._opacity > 0:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -209,7 +205,10 @@ class ImageView(QWidget):
         ratio = self.devicePixelRatioF()
         size = (max(1, round(rect.height() * ratio)), max(1, round(rect.width() * ratio)))
         if self._fitted is None or size != self._fitted_for:
-            self._fitted = self._picture.fitted(size)
+            factor = size[1] / self._picture.size[1]
+            # At a small broken factor squares would differ visibly: a whole one first, and smoothly down from there.
+            crisp = not self.smooth and 1 < factor < 4
+            self._fitted = self._picture.magnified(math.ceil(factor)) if crisp else self._picture.fitted(size)
             self._fitted_for = size
         return self._fitted
 

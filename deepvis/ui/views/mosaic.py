@@ -68,7 +68,9 @@ class Mosaic:
     geometry: MosaicGeometry
 
 
-def compose(result: GridResult, room: Size, ground: int, hatch: int, gap: int = 1) -> Mosaic:
+def compose(
+    result: GridResult, room: Size, ground: int, hatch: int, gap: int = 1, largest: int | None = None
+) -> Mosaic:
     """Bring a result to the size in which it is shown.
 
     Every tile gets the same whole number of pixels, as many as ``room`` (height, width in device pixels) allows with
@@ -77,10 +79,13 @@ def compose(result: GridResult, room: Size, ground: int, hatch: int, gap: int = 
     Parameters
     ----------
     ground, hatch : colours ``0xffRRGGBB`` of gaps and of the lines over dead tiles.
+    largest : the largest side of a vector's cells in pixels; maps grow as far as the room allows.
     """
     source = tile_array(result)
     rows, _, columns, _ = source.shape
     height, width = shown_tile(result.tile, (rows, columns), room, gap)
+    if result.map_size is None and largest is not None:
+        height, width = min(height, largest), min(width, largest)
     pixels = np.full((rows * (height + gap), columns * (width + gap)), ground, dtype=np.uint32)
     tiles = pixels.reshape(rows, height + gap, columns, width + gap)[:, :height, :, :width]
     tiles[...] = _scaled(source, height, width)
@@ -168,11 +173,13 @@ def _blank_rest(tiles: UInt32Array, count: int, ground: int) -> None:
 
 
 def _hatch_dead(tiles: UInt32Array, result: GridResult, ground: int, hatch: int) -> None:
-    places = np.flatnonzero(result.dead[result.order])
+    # A vector's unit has one value: constant over its map it always is, and dead it is not.
+    places = np.flatnonzero(result.dead[result.order]) if result.map_size is not None else ()
     if not len(places):
         return
     _, height, columns, width = tiles.shape
     period = max(2, min(8, min(height, width) // 2))
     y, x = np.indices((height, width), sparse=True)
     pattern = np.where((x + y) % period == period - 1, np.uint32(hatch), np.uint32(ground))
-    tiles.transpose(0, 2, 1, 3)[places // columns, places % columns] = pattern
+    rows, places_in_row = np.divmod(places, columns)
+    tiles.transpose(0, 2, 1, 3)[rows, places_in_row] = pattern

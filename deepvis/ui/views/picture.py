@@ -36,6 +36,12 @@ class Picture:
         """Height and width in pixels."""
         return int(self.pixels.shape[0]), int(self.pixels.shape[1])
 
+    def magnified(self, times: int) -> Picture:
+        """The picture with every pixel as a square of ``times`` pixels."""
+        height, width = self.size
+        large = resample(self.pixels, (times * height, times * width), "nearest")
+        return Picture(bgrx(large) if large.shape[2] == 3 else large)
+
     def fitted(self, size: Size) -> Picture:
         """The picture averaged down to ``size`` (height, width) where it is at least twice as large, in BGRX.
 
