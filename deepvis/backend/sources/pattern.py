@@ -66,7 +66,8 @@ class Pattern(Source):
             return self._frame(self.draw(self._count), now, still=True)
         if now < self._due:
             return None
-        self._due = max(self._due, now - 1 / self._rate) + 1 / self._rate
+        late = now - self._due > 1 / self._rate
+        self._due = (now if late else self._due) + 1 / self._rate
         self._count += 1
         return self._frame(self.draw(self._count), now)
 

@@ -163,11 +163,11 @@ class Playback(Source):
         self._passes_without_picture += 1
         if self._passes_without_picture > 1:
             raise self._no_picture()
+        # The last picture is shown for as long as any other.
+        gap = self._decoder.interval if self._shown is not None else 0.0
         self._decoder.seek(0.0)
         self._ahead = self._decode()
         if self._ahead is not None:
-            # The last picture is shown for as long as any other.
-            gap = self._decoder.interval if self._shown is not None else 0.0
             self._start_clock(self._ahead.position - gap)
         return self._ahead
 

@@ -195,8 +195,9 @@ class Stream(Live):
 
     def open(self) -> None:
         """Connect. Raises :class:`SourceError` after :data:`TIMEOUT` seconds without an answer."""
-        # TCP: over UDP lost packets smear the picture. No buffer: what counts is the present.
-        options = {"rtsp_transport": "tcp", "fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "1000000"}
+        # TCP: over UDP lost packets smear the picture. Without "nobuffer", for that would throw away what is read to
+        # learn the format, and the first key frame with it.
+        options = {"rtsp_transport": "tcp", "flags": "low_delay", "analyzeduration": "1000000"}
         try:
             self._container, self._stream = open_container(self.spec, self.title, TIMEOUT, options)
         except SourceError as error:

@@ -134,6 +134,11 @@ def open_container(
         raise SourceError(f"{name} is not there", "Nothing answers to this name.", "Check the name.") from error
     except (av.FFmpegError, OSError, ValueError) as error:
         raise _unreadable(name, error) from error
+    form = container.format.name
+    if form in ("tty", "image2") or form.endswith("_pipe"):
+        # FFmpeg takes any text for the output of a terminal, and a name's ending for the promise of a picture.
+        container.close()
+        raise _unreadable(name, ValueError("it is no video"))
     for stream in container.streams.video:
         # A song's cover is a video stream of one picture.
         if not int(stream.disposition) & int(av.stream.Disposition.attached_pic):
