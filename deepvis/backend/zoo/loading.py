@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import fx, nn
 
 from deepvis.backend.device import choose_device, is_out_of_memory
 from deepvis.backend.network import Network, NetworkError
@@ -125,7 +126,7 @@ def _build_bundled(name: str, weights: str) -> Built:
     return _from_card(name, module, card, trained=True, labels=None)
 
 
-def _from_card(name: str, module: torch.nn.Module, card: dict[str, Any], *, trained: bool, **changes: Any) -> Built:
+def _from_card(name: str, module: nn.Module, card: dict[str, Any], *, trained: bool, **changes: Any) -> Built:
     height, width = card.get("input_size", (_TINY_INPUT, _TINY_INPUT))
     fields: dict[str, Any] = {
         "input_size": (int(height), int(width)),
@@ -145,7 +146,7 @@ def _checked(built: Built, device: torch.device) -> Network:
     title = f"{built.name} cannot be used"
     try:
         network = Network(
-            built.module.eval().float(),
+            _prepared(built.module),
             built.input_size,
             built.mean,
             built.std,
@@ -171,3 +172,10 @@ def _checked(built: Built, device: torch.device) -> Network:
             ) from error
         raise ModelError(title, first_line(error), "choose another device, or another network") from error
     return network
+
+
+def _prepared(module: nn.Module) -> nn.Module:
+    """In evaluation mode and float32. Exported programs are in the mode in which they were exported and know no other."""
+    if isinstance(module, fx.GraphModule):
+        return module
+    return module.eval().float()

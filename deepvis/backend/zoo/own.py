@@ -39,8 +39,9 @@ def build(name: str, weights: str = "default", *, seed: int = 0) -> Built:
     if name.casefold().endswith(".pt2"):
         return _build_exported(name, weights)
     with torch.random.fork_rng(devices=[]):
+        found = _find(name)  # the import may draw numbers, but only the first time
         torch.manual_seed(seed)
-        module = _make(name, _find(name))
+        module = _make(name, found)
     if weights not in ("default", "random"):
         fit(module, read_state_dict(weights), weights)
     note = UNTRAINED if weights == "random" else ""

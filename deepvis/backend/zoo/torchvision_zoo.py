@@ -40,7 +40,7 @@ def build(
     ModelError : offline, damaged or unfitting weights, a network that the installed torchvision does not have.
     LoadCancelledError : ``cancel`` was set.
     """
-    card = _weights_enum(name)
+    card = default_weights(name)
     if weights == "random":
         return _described(name, _new(name, None, seed), card, trained=False, labels=False, note=UNTRAINED)
     if weights == "default":
@@ -66,7 +66,7 @@ def build(
     return _described(name, module, card, trained=True, labels=classes == len(card.meta["categories"]))
 
 
-def _weights_enum(name: str) -> Any:
+def default_weights(name: str) -> Any:
     from torchvision import models
 
     try:
