@@ -205,7 +205,10 @@ class Engine:
         )
         self._network, self._precision = network, precision
         self._view = LiveView(copy)
-        self._runs.cancel_all()
+        # Layers and units of the request were the network's before; the window asks anew when it hears of this one.
+        old = self._request
+        self._request = ViewRequest(old.id, fit=old.fit, top=old.top)
+        # A run that was begun goes on with the network that it was begun with.
         self._problems.clear()
         self._emit(NetworkReady(info))
 
