@@ -34,6 +34,8 @@ from PySide6.QtWidgets import (
 from deepvis.ui import theme
 from deepvis.ui.fuzzy import match
 
+ROW_HEIGHT = 30
+
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -113,7 +115,7 @@ class _Model(QAbstractListModel):
 
 class _Row(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(100, theme.scaled(30))
+        return QSize(100, theme.scaled(ROW_HEIGHT))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         model = index.model()
@@ -170,7 +172,7 @@ class CommandPalette(QFrame):
     """
 
     ran = Signal(str)
-    WIDTH, HEIGHT = 620, 460
+    WIDTH, ROWS = 620, 14
 
     def __init__(self, host: QWidget) -> None:
         super().__init__(host)
@@ -280,9 +282,13 @@ class CommandPalette(QFrame):
         self._model.show(hits)
         self.list.setCurrentIndex(self._model.index(0))
         self.list.scrollToTop()
+        self._place()
         self._hint.setText("Nothing is called like this" if not hits else "↑ ↓ choose    Enter runs    Esc closes")
 
     def _place(self) -> None:
         width = min(theme.scaled(self.WIDTH), self._host.width() - 2 * theme.LARGE)
-        height = min(theme.scaled(self.HEIGHT), self._host.height() - 2 * theme.WIDE)
-        self.setGeometry((self._host.width() - width) // 2, theme.scaled(56), width, max(height - 56, 120))
+        top = theme.scaled(56)
+        rows = max(1, min(self._model.rowCount(), self.ROWS)) * theme.scaled(ROW_HEIGHT)
+        around = self.field.sizeHint().height() + self._hint.sizeHint().height() + 5 * theme.SMALL
+        height = min(rows + around, self._host.height() - top - theme.WIDE)
+        self.setGeometry((self._host.width() - width) // 2, top, width, height)

@@ -101,9 +101,14 @@ class Docks:
             window.removeDockWidget(dock)
             window.addDockWidget(area, dock)
             dock.setVisible(dock is not self.messages)
-        widths = [theme.scaled(width) for width in SIDE_WIDTHS]
-        window.resizeDocks([self.left, self.right], widths, Qt.Orientation.Horizontal)
+        self.fit_width()
         window.resizeDocks([self.messages], [theme.scaled(MESSAGES_HEIGHT)], Qt.Orientation.Vertical)
+
+    def fit_width(self) -> None:
+        """Give the side docks the width that their content needs at the present size of type."""
+        most = round(0.28 * self._window.width())
+        widths = [theme.scaled(width) if theme.scale() == 1 else most for width in SIDE_WIDTHS]
+        self._window.resizeDocks([self.left, self.right], widths, Qt.Orientation.Horizontal)
 
     def save(self) -> str:
         """Places and sizes as text."""

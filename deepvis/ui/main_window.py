@@ -123,7 +123,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.grid_panel, 1)
-        column.addWidget(self.playback_bar)
+        column.addWidget(self.playback_bar.holder)
         self.setCentralWidget(center)
         self.card.raise_()
         self.input_panel, self.predictions = InputPanel(self.state), PredictionsPanel(self.state)

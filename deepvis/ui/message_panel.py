@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -46,7 +46,9 @@ class MessagePanel(QWidget):
         splitter.addWidget(self._text)
         splitter.setStretchFactor(0, 2)
         splitter.setStretchFactor(1, 3)
-        splitter.setHandleWidth(theme.SMALL)
+        splitter.setHandleWidth(1)
+        side = theme.scaled(16)
+        self._list.setIconSize(QSize(side, side))
         buttons = QHBoxLayout()
         buttons.setSpacing(theme.SMALL)
         buttons.addWidget(self._empty)

@@ -104,22 +104,26 @@ class Toast(QFrame):
         self._text.setWordWrap(True)
         for label in (self._title, self._text):
             label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-        more = QPushButton("Details", self)
-        more.setProperty("role", "link")
+            policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+            policy.setHeightForWidth(True)
+            label.setSizePolicy(policy)
+        self._more = QPushButton("Details", self)
+        self._more.setProperty("role", "link")
+        # The link's own padding would push it out of line with the text above.
+        self._more.setStyleSheet("padding-left: 0; padding-right: 0;")
         close = QToolButton(self)
         close.setIcon(theme.icon("x"))
         close.setProperty("role", "flat")
         close.setToolTip("Close")
-        for button in (more, close):
+        for button in (self._more, close):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        more.clicked.connect(lambda: self.details.emit(self.key))
+        self._more.clicked.connect(lambda: self.details.emit(self.key))
         close.clicked.connect(lambda: self.closed.emit(self.key))
         column = QVBoxLayout()
         column.setSpacing(theme.TIGHT)
         column.addWidget(self._title)
         column.addWidget(self._text)
-        column.addWidget(more, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self._more, 0, Qt.AlignmentFlag.AlignLeft)
         row = QHBoxLayout(self)
         row.setContentsMargins(theme.MEDIUM, theme.MEDIUM, theme.SMALL, theme.SMALL)
         row.setSpacing(theme.MEDIUM)
@@ -139,6 +143,7 @@ class Toast(QFrame):
         self._title.setText(problem.title + (f" (×{entry.count})" if entry.count > 1 else ""))
         self._text.setText(" ".join(part for part in (problem.cause, problem.remedy) if part))
         self._text.setVisible(bool(self._text.text()))
+        self._more.setVisible(severity != "info" or bool(problem.details))
         color = {"info": "accent", "warning": "warning", "error": "error"}[severity]
         self.setStyleSheet(f"Toast {{ border-left: 3px solid {theme.current().color(color).name()}; }}")
         self._timer.start(VISIBLE_MS[severity])
@@ -211,7 +216,7 @@ class Toasts(QObject):
         width = min(theme.scaled(self.WIDTH), self._host.width() - 2 * theme.LARGE)
         bottom = self._host.height() - self._margin_below() - theme.LARGE
         for toast in reversed(self._toasts.values()):
-            height = max(toast.heightForWidth(width), toast.minimumSizeHint().height())
+            height = toast.heightForWidth(width)
             bottom -= height
             toast.setFixedSize(width, height)
             toast.move(QPoint(self._host.width() - width - theme.LARGE, bottom))

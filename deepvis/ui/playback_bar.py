@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from deepvis.messages import Frame, SourceStatus
 from deepvis.ui import theme
@@ -86,10 +86,19 @@ class Playback(QObject):
 
 
 class PlaybackBar(QWidget):
-    """The row under the mosaic. Hidden where the source has nothing to steer."""
+    """The row under the mosaic. Hidden where the source has nothing to steer.
+
+    Attributes
+    ----------
+    holder : what to put into a layout; hiding it hides the row whatever the source offers.
+    """
 
     def __init__(self, playback: Playback, actions: Actions, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        self.holder = QWidget(parent)
+        super().__init__(self.holder)
+        frame = QVBoxLayout(self.holder)
+        frame.setContentsMargins(0, 0, 0, 0)
+        frame.addWidget(self)
         self.setProperty("role", "window")
         self._playback = playback
         self._actions = actions
@@ -171,10 +180,8 @@ class PlaybackBar(QWidget):
         names = {"previous": "skip-back", "next": "skip-forward", "loop": "repeat", "slideshow": "timer"}
         for name, icon in names.items():
             self._actions[f"source.{name}"].setIcon(theme.icon(icon))
-        marks = {
-            "loop": playback.loop, "slideshow": playback.slideshow, "motion": playback.motion, "mirror": playback.mirror,
-        }  # fmt: skip
-        self._actions.set_checked({f"source.{name}": on for name, on in marks.items()})
+        switches = ("loop", "slideshow", "motion", "mirror")
+        self._actions.set_checked({f"source.{name}": getattr(playback, name) for name in switches})
         self._speed.setCurrentIndex(min(range(len(SPEEDS)), key=lambda i: abs(SPEEDS[i] - playback.speed)))
 
     def _seek(self, value: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QApplication, QDockWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QWidget
 
 from deepvis.ui import palette_commands as offers
 from deepvis.ui import settings_store as settings
@@ -29,7 +29,7 @@ class WindowCommands:
     def __init__(self, window: MainWindow, store: SettingsStore) -> None:
         self._window = window
         self._store = store
-        self._chrome: list[bool] = []
+        self._layout = ""
         self._was_maximised = False
         self._presenting = False
 
@@ -160,12 +160,12 @@ class WindowCommands:
             window = self._window
             self._presenting = True
             self._was_maximised = window.isMaximized()
-            parts = (window.top_bar, window.statusBar())
-            self._chrome = [not part.isHidden() for part in parts]
-            for part in parts:
+            self._layout = window.docks.save()
+            for part in self._chrome():
                 part.hide()
             self._apply(theme.current().name, theme.PRESENTATION_SCALE)
             window.showFullScreen()
+            window.docks.fit_width()
         elif not on:
             self.leave_presentation()
         self._mark()
@@ -176,10 +176,11 @@ class WindowCommands:
             return
         window = self._window
         self._presenting = False
-        for part, shown in zip((window.top_bar, window.statusBar()), self._chrome, strict=True):
-            part.setVisible(shown)
+        for part in self._chrome():
+            part.show()
         self._apply(theme.current().name, 1.0)
         window.showMaximized() if self._was_maximised else window.showNormal()
+        window.docks.restore(self._layout)
         self._mark()
 
     def escape(self) -> None:
@@ -195,6 +196,14 @@ class WindowCommands:
             self.leave_presentation()
         else:
             window.view.reset()
+
+    def _chrome(self) -> list[QWidget]:
+        """What presentation hides: everything that is neither picture nor figure."""
+        window = self._window
+        controls = [
+            part for part in window.grid_panel.findChildren(QWidget) if part.accessibleName() == "How the layer is drawn"
+        ]
+        return [window.top_bar, window.statusBar(), window.playback_bar.holder, *controls]
 
     def _apply(self, name: str, scale: float) -> None:
         app = QApplication.instance()
