@@ -9,6 +9,7 @@ from deepvis.backend.methods.backprojection import backproject
 from deepvis.backend.methods.filters import filters
 from deepvis.backend.methods.grad_cam import grad_cam, guided_grad_cam
 from deepvis.backend.methods.integrated_gradients import integrated_gradients
+from deepvis.backend.methods.occlusion import occlusion
 from deepvis.backend.methods.saliency import saliency
 from deepvis.backend.methods.smoothgrad import smoothgrad
 
@@ -19,6 +20,7 @@ __all__ = [
     "grad_cam",
     "guided_grad_cam",
     "integrated_gradients",
+    "occlusion",
     "saliency",
     "smoothgrad",
 ]

@@ -1,0 +1,16 @@
+"""What takes many steps: each run is a frozen dataclass of options whose ``steps`` is a generator of short steps."""
+
+from deepvis.backend.runs.base import Run
+from deepvis.backend.runs.occlusion import Occlusion, OcclusionMap
+
+_RUNS: dict[str, type[Run]] = {
+    "occlusion": Occlusion,
+}
+
+
+def registry() -> dict[str, type[Run]]:
+    """Every run by the name under which forms and commands know it."""
+    return dict(_RUNS)
+
+
+__all__ = ["Occlusion", "OcclusionMap", "Run", "registry"]
