@@ -243,12 +243,12 @@ class GridView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         hover = self._hover[0] if self._hover is not None else None
         if hover is not None and not self._zoomed:
-            # White between dark lines shows on maps of any colour, in both themes.
-            self._paint_ring(painter, self.unit_rect(hover), QColor(0, 0, 0, 140), 3.5)
-            self._paint_ring(painter, self.unit_rect(hover), QColor(255, 255, 255, 235), 1.5)
+            # A line between two of the opposite lightness shows on maps of any colour.
+            self._paint_ring(painter, self.unit_rect(hover), palette.color("window", 0.8), 4.0)
+            self._paint_ring(painter, self.unit_rect(hover), palette.color("text"), 1.5)
         if self._chosen is not None and not self._zoomed:
             focused = self.hasFocus() and hover is None
-            self._paint_ring(painter, self.unit_rect(self._chosen), QColor(0, 0, 0, 110), 4.0)
+            self._paint_ring(painter, self.unit_rect(self._chosen), palette.color("window", 0.6), 4.0)
             self._paint_ring(painter, self.unit_rect(self._chosen), palette.color("accent"), 2.5 if focused else 2.0)
         if self._hover is not None:
             self._paint_label(painter, *self._hover)

