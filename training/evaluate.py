@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from deepvis.backend.preprocessing import Preprocessing
 from deepvis.backend.zoo.bundled import load_bundled
 from training import data as sets
+from training.batches import as_tensor
 from training.network import MEAN, STD, TrainedNet
 from training.train import choose_device, read_checkpoint
 
@@ -64,12 +65,12 @@ def trained_network(state: dict[str, Any]) -> TrainedNet:
     return network.eval()
 
 
-def subject(name: str, device: torch.device) -> Subject:
-    """A bundled network by name, or a training run's checkpoint by path."""
+def subject(name: str, device: torch.device, folder: Path | None = None) -> Subject:
+    """A bundled network by name (`folder`: in another folder), or a training run's checkpoint by path."""
     if Path(name).is_file():
         state = read_checkpoint(Path(name))
         return Subject(name, trained_network(state).to(device), tuple(state["labels"]))
-    module, card = load_bundled(name)
+    module, card = load_bundled(name, folder)
     fast = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Subject(name, normalised(fast, card["mean"], card["std"]), tuple(card["labels"]))
 
@@ -120,7 +121,7 @@ def _batches(pictures: sets.Pictures, device: torch.device, every: int = 1) -> I
     for begin in range(0, len(chosen), BATCH):
         rows = chosen[begin : begin + BATCH]
         targets = torch.from_numpy(pictures.targets[rows]).to(device)
-        yield sets.as_tensor(pictures.pixels[rows], device), targets
+        yield as_tensor(pictures.pixels[rows], device), targets
 
 
 def accuracy(
@@ -179,7 +180,7 @@ def photograph(
     pixels = Preprocessing((size, size)).pixels(image).float()[None] / 255
     with torch.inference_mode():
         probabilities = classify(pixels).float().softmax(1)[0]
-    top = probabilities.topk(k)
+    top = probabilities.topk(min(k, len(probabilities)))
     return [(labels[int(i)], round(float(p), 4)) for p, i in zip(top.values, top.indices, strict=True)]
 
 

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from deepvis.backend.zoo.tinynet import TinyNet
 from training import data as sets
+from training.batches import as_tensor
 from training.card import machine_card, people_card
 from training.evaluate import Subject, accuracy, measure, normalised, subject, trained_network
 from training.network import fold
@@ -116,7 +117,7 @@ def export(checkpoint: Path, data: Path, resources: Path, cache: Path | None, ev
     pictures = sets.load(data, "val", cache)
     device = choose_device()
     folded = fold(trained_network(state))
-    sample = sets.as_tensor(pictures.pixels[:: max(1, len(pictures) // 256)])
+    sample = as_tensor(pictures.pixels[:: max(1, len(pictures) // 256)])
     difference = _check_folding(state, folded, sample)
     alive = living_filters(folded, sample)
     content = half(folded)
@@ -137,7 +138,7 @@ def export(checkpoint: Path, data: Path, resources: Path, cache: Path | None, ev
         date=time.strftime("%Y-%m-%d", time.gmtime(checkpoint.stat().st_mtime)),
     )
     _write_cards(resources, name, card)
-    figures = measure(subject(name, device), pictures, device, every, pgd_every)
+    figures = measure(subject(name, device, resources), pictures, device, every, pgd_every)
     before, _ = accuracy(
         Subject(name, trained_network(state).to(device), pictures.labels).classify, pictures, 64, device, every
     )

@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training import batches
 from training import data as sets
 from training.network import TrainedNet
 from training.recipes import RECIPES, Recipe
@@ -72,7 +73,7 @@ class Trainer:
         self.device = device or choose_device()
         self.bf16 = low_precision(self.device) if bf16 is None else bf16
         self.step = 0
-        self.order = sets.Order(len(pictures), recipe.batch, recipe.seed)
+        self.order = batches.Order(len(pictures), recipe.batch, recipe.seed)
         torch.manual_seed(recipe.seed)
         self.network = self._network()
         if start is not None:
@@ -120,9 +121,9 @@ class Trainer:
         recipe = self.recipe
         indices = self.order.indices(self.step)
         targets = torch.from_numpy(self.pictures.targets[indices]).to(self.device)
-        images = sets.as_tensor(self.pictures.pixels[indices], self.device)
+        images = batches.as_tensor(self.pictures.pixels[indices], self.device)
         size = recipe.phase(self.step).size(float(torch.rand(1, generator=generator)))
-        images = sets.augment(
+        images = batches.augment(
             images, size, generator, zoomed=recipe.zoomed, most_zoom=recipe.most_zoom, shift=recipe.shift
         )
         return images, targets

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,24 +21,21 @@ class BundledNetworkError(RuntimeError):
     """A bundled network's files are missing or damaged. The message says which, and what to do."""
 
 
-def bundled_names() -> tuple[str, ...]:
-    """Names of the bundled networks, sorted. Doesn't import torch; any thread."""
-    cards = resource("networks").glob("*.json")
+def bundled_names(folder: Path | None = None) -> tuple[str, ...]:
+    """Names of the bundled networks, or of those in another folder, sorted. Doesn't import torch; any thread."""
+    cards = (folder or resource("networks")).glob("*.json")
     return tuple(sorted(path.stem for path in cards if path.with_suffix(".safetensors").is_file()))
 
 
-@cache
-def _card_text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
-
-
-def bundled_card(name: str) -> dict[str, Any]:
+def bundled_card(name: str, folder: Path | None = None) -> dict[str, Any]:
     """The model card of a bundled network. Doesn't import torch; any thread.
 
     Parameters
     ----------
     name : str
         One of `bundled_names`.
+    folder : Path or None
+        Where card and weights lie; by default with what ships with deepvis.
 
     Returns
     -------
@@ -55,25 +51,27 @@ def bundled_card(name: str) -> dict[str, Any]:
     BundledNetworkError
         The card cannot be read.
     """
-    names = bundled_names()
+    names = bundled_names(folder)
     if name not in names:
         near = difflib.get_close_matches(name, names, n=2, cutoff=0.4) or list(names)
         raise KeyError(f"no bundled network is called '{name}'; there is {', '.join(near) or 'none'}")
-    path = resource("networks", f"{name}.json")
+    path = (folder or resource("networks")) / f"{name}.json"
     try:
-        card: dict[str, Any] = json.loads(_card_text(path))
+        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BundledNetworkError(f"the card of '{name}' cannot be read ({error}); install deepvis again") from error
     return card
 
 
-def load_bundled(name: str) -> tuple[nn.Module, dict[str, Any]]:
+def load_bundled(name: str, folder: Path | None = None) -> tuple[nn.Module, dict[str, Any]]:
     """Load a bundled network from its safetensors file, which is checked against the card's SHA-256.
 
     Parameters
     ----------
     name : str
         One of `bundled_names`.
+    folder : Path or None
+        Where card and weights lie; by default with what ships with deepvis.
 
     Returns
     -------
@@ -95,8 +93,8 @@ def load_bundled(name: str) -> tuple[nn.Module, dict[str, Any]]:
 
     from deepvis.backend.zoo.tinynet import TinyNet
 
-    card = bundled_card(name)
-    path = resource("networks", card["weights"]["file"])
+    card = bundled_card(name, folder)
+    path = (folder or resource("networks")) / card["weights"]["file"]
     try:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != card["weights"]["sha256"]:
