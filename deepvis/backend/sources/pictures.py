@@ -23,7 +23,7 @@ from deepvis.messages import UInt8Array
 LONGEST = 4096
 """Longer side in pixels to which larger pictures are reduced when they are read."""
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 80_000_000
 """Pixels that may be decoded at once; a JPEG, which can be decoded at a fraction of its size, may have more."""
 
 MAX_JPEG_PIXELS = 500_000_000
@@ -169,9 +169,10 @@ def _flatten(image: Image.Image) -> Image.Image:
     if image.mode == "CMYK":
         return _from_cmyk(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        layered = image.convert("RGBA")
+        # convert copies even where nothing has to be converted, and large pictures are large.
+        layered = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGB", layered.size, (255, 255, 255))
-        white.paste(layered, mask=layered.getchannel("A"))
+        white.paste(layered, mask=layered)
         return white
     return image.convert("RGB")
 
@@ -207,7 +208,7 @@ def _too_large(name: str, cause: str) -> SourceError:
     return SourceError(
         f"{name} is too large",
         cause,
-        f"Reduce it to at most {MAX_PIXELS // 1_000_000} million pixels (10,000 × 10,000), "
+        f"Reduce it to at most {MAX_PIXELS // 1_000_000} million pixels (10,000 × 8,000), "
         f"or save it as a baseline JPEG of at most {MAX_JPEG_PIXELS // 1_000_000} million.",
     )
 

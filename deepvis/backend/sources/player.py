@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from deepvis.backend.mailbox import Mailbox
 from deepvis.backend.sources.reader import Changed, Ended, Failed, Reader
-from deepvis.backend.sources.source import CONTROLS, Source, SourceError
+from deepvis.backend.sources.source import CONTROLS, Source, SourceError, spoken
 from deepvis.messages import Event, Frame, Problem, ProblemSolved, SourceStatus, UInt8Array
 
 _log = logging.getLogger(__name__)
@@ -183,7 +183,7 @@ class SourcePlayer:
         self._attempts = self._freezes = 0
         self._start_at = time.perf_counter()
         self._wait_for_device_until = self._start_at + self._patience.hand_over
-        self._tell(SourceStatus(spec, spec, "opening"))
+        self._tell(SourceStatus(spec, spoken(spec), "opening"))
 
     def _steer(self, name: str, value: Any) -> None:
         if name in ("pause", "speed", "loop", "slideshow", "mirror", "resolution", "motion"):
@@ -286,7 +286,7 @@ class SourcePlayer:
 
     @property
     def _key(self) -> str:
-        return f"source:{self._spec}"
+        return f"source:{spoken(self._spec)}"
 
     def _problem(self, key: str, error: SourceError, severity: Literal["warning", "error"]) -> None:
         if key not in self._problems:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from deepvis.backend.mailbox import Mailbox
-from deepvis.backend.sources.source import Source, SourceError
+from deepvis.backend.sources.source import Source, SourceError, spoken
 from deepvis.messages import Frame, UInt8Array
 
 _log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Reader(threading.Thread):
         settings: dict[str, Any],
         previous: UInt8Array | None = None,
     ) -> None:
-        super().__init__(name=f"deepvis-read {spec[:40]}", daemon=True)
+        super().__init__(name=f"deepvis-read {spoken(spec)[:40]}", daemon=True)
         self.spec = spec
         self.source: Source | None = None
         self.opened = False
@@ -81,7 +81,7 @@ class Reader(threading.Thread):
     @property
     def title(self) -> str:
         """The source's title, or the spec while there is no source."""
-        return self.spec if self.source is None else self.source.title
+        return spoken(self.spec) if self.source is None else self.source.title
 
     @property
     def kind(self) -> Literal["file", "camera", "stream"]:
@@ -158,23 +158,25 @@ class Reader(threading.Thread):
             try:
                 source.control(*order)
             except (KeyError, ValueError, TypeError) as error:
-                self._report(
-                    Failed(
-                        self,
-                        SourceError(
-                            f"{source.title} cannot do that",
-                            f"{error.args[0] if error.args else error}.",
-                            "Choose something that this source offers.",
-                            then="go_on",
-                        ),
-                    )
-                )
+                self._report(Failed(self, _refusal(source, order[0], error)))
 
     def _tell(self, source: Source) -> None:
         state = (source.title, source.state, source.detail, source.controls)
         if state != self._told:
             self._told = state
             self._report(Changed(self))
+
+
+def _refusal(source: Source, control: str, error: Exception) -> SourceError:
+    offers = ", ".join(source.controls)
+    return SourceError(
+        f"{source.title} does not take this {control}"
+        if control in source.controls
+        else f"{source.title} has no {control}",
+        f"{error.args[0] if error.args else error}.",
+        f"What it can do: {offers}.",
+        then="go_on",
+    )
 
 
 def _unforeseen(title: str, error: Exception) -> SourceError:

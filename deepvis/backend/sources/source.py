@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -119,7 +120,7 @@ class Source(ABC):
             self.refresh()
             return
         if name not in self._setters:
-            raise KeyError(f"{self.title} has no control {name!r}; it has {', '.join(self.controls)}")
+            raise KeyError(f"The control {name!r} does not apply to this source; {', '.join(self.controls)} do")
         self._setters[name](value)
 
     def refresh(self) -> None:
@@ -154,6 +155,11 @@ class Source(ABC):
             title=self.title if title is None else title,
             **more,
         )
+
+
+def spoken(spec: str) -> str:
+    """A spec as it may be shown and logged: without the name and password that a URL may hold."""
+    return re.sub(r"(?<=://)[^/?#]*@", "", spec)
 
 
 def same_picture(first: UInt8Array, second: UInt8Array) -> bool:

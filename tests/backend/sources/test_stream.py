@@ -4,6 +4,7 @@ import base64
 import io
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from deepvis.backend.sources import SourceError, open_source, stream
+from deepvis.messages import SourceStatus
 
 from .conftest import Watched
 from .test_playback import COUNT, make_video
@@ -239,6 +241,18 @@ def test_a_password_in_the_address_is_sent_and_never_shown(serve: Callable[..., 
     assert camera.seen_headers["Authorization"] == "Basic " + base64.b64encode(b"anna:se cret").decode()
     assert frame is not None
     assert "cret" not in frame.title + source.title
+
+
+def test_a_password_is_in_no_event_but_the_spec(watch: Watch, serve: Callable[..., Camera]) -> None:
+    camera = serve("refuses")
+    watched = watch()
+    watched.player.open(f"{camera.url}/video".replace("http://", "http://anna:secret@"))
+    watched.wait_for_state("failed")
+    told = " ".join(
+        str(replace(event, spec="") if isinstance(event, SourceStatus) else event) for event in watched.events
+    )
+    assert "127.0.0.1" in told
+    assert "secret" not in told
 
 
 def test_a_picture_behind_an_address_is_a_still(serve: Callable[..., Camera]) -> None:
