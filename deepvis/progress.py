@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -16,8 +17,8 @@ _LINE_EVERY = 5.0
 class ProgressDisplay:
     """Writes progress to ``stream`` (stderr, so that what a command prints can be piped). One thread.
 
-    On a terminal one line is drawn over again, ten times a second at most, and wiped at the end. Elsewhere a plain line is
-    written when the stage changes, and every five seconds.
+    On a terminal one line is drawn over again, ten times a second at most, and wiped at the end. Elsewhere a plain line
+    is written when the stage changes, and every five seconds.
 
     Parameters
     ----------
@@ -42,12 +43,12 @@ class ProgressDisplay:
         Parameters
         ----------
         title : what is being done or loaded.
-        stage : what is going on now; figures in it may change, its first word names the stage.
+        stage : what is going on now; figures in it may change.
         share : how much is done, in [0, 1], or None where it is not known.
         left : seconds left; None: reckoned from ``share``.
         """
         now = self._clock()
-        name = f"{title} {stage.split(',')[0]}"
+        name = f"{title} {re.sub('[0-9.]+', '', stage)}"
         fresh = name != self._stage
         if fresh:
             self._stage, self._began = name, now

@@ -221,7 +221,7 @@ class _Sitting:
     def _finish(self) -> None:
         window, last = self._window, self._last
         if last is None or window.sender.last is None or last.request.id != window.sender.last.id:
-            # Another view was asked for meanwhile; its result starts the wait again, and so does this one if it came first.
+            # Another view was asked for meanwhile, whose result is still on its way.
             self._settle.start(_SETTLE_MS)
             return
         from deepvis.ui.capture import window_picture

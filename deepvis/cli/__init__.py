@@ -63,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _run(words)
     except BrokenPipeError:
-        # Whoever read our output has had enough, as in ``deepvis models | head``; nothing may be written at exit either.
+        # Whoever read our output has had enough (``deepvis models | head``); nothing may be written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -73,7 +73,12 @@ def _run(words: list[str]) -> int:
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version", "--debug")):
         words = ["live", *words]
     try:
-        options = parser.parse_args(words)
+        if words[0] == "bench":
+            # Its words are the benchmarks' own; argparse would take those that begin with a dash for its own.
+            arguments = [word for word in words[1:] if word != "--debug"]
+            options = argparse.Namespace(command="bench", debug="--debug" in words, arguments=arguments, run=bench.run)
+        else:
+            options = parser.parse_args(words)
     except SystemExit as stopped:
         sys.stdout.flush()
         return int(stopped.code or 0)

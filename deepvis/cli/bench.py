@@ -12,10 +12,11 @@ def register(commands: Any) -> None:
         "bench", help="measure deepvis on this machine", add_help=False, description="Measure deepvis on this machine."
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
-    parser.set_defaults(run=_bench)
+    parser.set_defaults(run=run)
 
 
-def _bench(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run the benchmark that ``options.arguments`` names."""
     from deepvis.bench import main
 
     try:

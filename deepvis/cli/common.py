@@ -55,16 +55,14 @@ def add_network_options(parser: argparse.ArgumentParser, *, name: bool = True) -
             "--model",
             metavar="NAME",
             default="tinynet",
-            help="a name from deepvis models, timm/NAME, package.module:factory, file.py:factory or a .pt2 file (tinynet)",
+            help="a name from deepvis models, timm/NAME, package.module:factory, file.py:factory or a .pt2 (tinynet)",
         )
     group.add_argument(
         "--weights", metavar="FILE", default=None, help="a .safetensors, .pt or .pth file, or the word random"
     )
     group.add_argument("--labels", metavar="FILE", help="text with one label a line, or JSON")
     group.add_argument("--input-size", metavar="HxW", type=size, help="size of the network's input in pixels")
-    group.add_argument(
-        "--mean", type=numbers, metavar="M", help="mean by channel, pixels in 0 to 1; one value: grey-scale"
-    )
+    group.add_argument("--mean", type=numbers, metavar="M", help="mean by channel, pixels in 0 to 1; one: grey-scale")
     group.add_argument("--std", type=numbers, metavar="S", help="standard deviation by channel")
     group.add_argument("--device", default="auto", help=DEVICE_HELP)
 

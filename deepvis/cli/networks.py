@@ -17,8 +17,8 @@ def register(commands: Any) -> None:
     models = commands.add_parser(
         "models",
         help="list the networks that can be named",
-        description="List the networks that can be named. Besides them there are timm's (timm/NAME, see --timm) and your "
-        "own (package.module:factory, file.py:factory, a .pt2 file).",
+        description="List the networks that can be named. Besides them there are timm's (timm/NAME, see --timm) and "
+        "your own (package.module:factory, file.py:factory, a .pt2 file).",
     )
     models.add_argument("pattern", nargs="?", default="", metavar="TEXT", help="only names that contain this")
     models.add_argument("--timm", action="store_true", help="list timm's networks instead (needs timm)")

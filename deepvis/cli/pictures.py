@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,10 @@ class Answer:
     note: str = ""
 
 
-Method = Callable[["Network", "UInt8Array", argparse.Namespace], Answer]
+Report = Callable[[str, float], object]
+"""Is told what is going on and which share of it is done."""
+
+Method = Callable[["Network", "UInt8Array", argparse.Namespace, Report], Answer]
 
 
 def register(commands: Any) -> None:
@@ -78,12 +82,12 @@ def register(commands: Any) -> None:
         "occlude",
         _occlude,
         "where a picture may not be covered",
-        "How far a class's probability falls when a window covers a part of the picture (Zeiler & Fergus 2013).",
+        "How far a class's score falls when a window covers a part of the picture (Zeiler & Fergus 2013).",
     )
     _add_target(occlude)
     occlude.add_argument("--patch", type=int, metavar="PX", help="side of the window in input pixels")
     occlude.add_argument("--stride", type=int, metavar="PX", help="distance between windows in input pixels")
-    occlude.add_argument("--fill", default="0", metavar="F", help="0 (black) to 255, grey or blur (0)")
+    occlude.add_argument("--fill", default="0", metavar="F", help="what covers: 0 (black) to 255, grey or blur (0)")
     _add_heat(occlude)
 
 
@@ -126,10 +130,12 @@ def _run(options: argparse.Namespace, method: Method) -> int:
     failed = 0
     with ProgressDisplay() as display:
         for number, (source, title, target) in enumerate(work):
+            report: Report = partial(display.update, options.command)
             if len(work) > 1:
-                display.update(options.command, f"{number} of {len(work)} pictures", number / len(work))
+                report(f"{number} of {len(work)} pictures", number / len(work))
+                report = _quiet
             try:
-                answer = method(net, _read(source), options)
+                answer = method(net, _read(source), options, report)
             except Exception as error:
                 if len(work) == 1 or not _concerns_the_picture(error):
                     raise
@@ -143,6 +149,10 @@ def _run(options: argparse.Namespace, method: Method) -> int:
     if failed == len(work):
         raise CommandError(f"none of the {len(work)} pictures could be read")
     return 0
+
+
+def _quiet(_stage: str, _share: float) -> None:
+    """Of many pictures each one's own progress is not shown."""
 
 
 def _work(options: argparse.Namespace) -> Iterator[tuple[Path, str, Path]]:
@@ -241,7 +251,7 @@ def _target(net: Network, image: UInt8Array, options: argparse.Namespace) -> tup
     return index, {"target": index, "label": net.labels[index], "probability": probability}
 
 
-def _saliency(net: Network, image: UInt8Array, options: argparse.Namespace) -> Answer:
+def _saliency(net: Network, image: UInt8Array, options: argparse.Namespace, _report: Report) -> Answer:
     from deepvis.backend.methods import saliency
 
     index, facts = _target(net, image, options)
@@ -252,7 +262,7 @@ def _saliency(net: Network, image: UInt8Array, options: argparse.Namespace) -> A
     return Answer(_heat(net, image, values, options), {"saliency": values}, facts, _why_flat(values))
 
 
-def _backproject(net: Network, image: UInt8Array, options: argparse.Namespace) -> Answer:
+def _backproject(net: Network, image: UInt8Array, options: argparse.Namespace, _report: Report) -> Answer:
     import torch
 
     from deepvis.backend.methods import activations, backproject
@@ -282,14 +292,19 @@ def _backproject(net: Network, image: UInt8Array, options: argparse.Namespace) -
     return Answer(draw_view(view), {"gradient": gradient, "activation": acts[unit]}, facts, note)
 
 
-def _occlude(net: Network, image: UInt8Array, options: argparse.Namespace) -> Answer:
-    from deepvis.backend.methods import occlusion
+def _occlude(net: Network, image: UInt8Array, options: argparse.Namespace, report: Report) -> Answer:
+    from deepvis.backend.runs import Occlusion
 
     index, facts = _target(net, image, options)
     fill: Any = options.fill
     if options.fill.replace(".", "", 1).isdigit():
         fill = float(options.fill) if "." in options.fill else int(options.fill)
-    found = occlusion(net, image, index, patch=options.patch, stride=options.stride, fill=fill)
+    run = Occlusion(target=index, patch=options.patch, stride=options.stride, fill=fill)
+    found = None
+    for update in run.steps(net, image):
+        report(f"{update.step} of {update.total} windows", update.step / max(update.total, 1))
+        found = update.result
+    assert found is not None
     facts |= {"patch": found.patch, "stride": found.stride, "fill": fill}
     arrays = {"probability": found.probability, "logit": found.logit, "drop": found.drop}
     return Answer(_heat(net, image, found.drop, options), arrays, facts, _why_flat(found.drop))

@@ -184,7 +184,7 @@ def test_auto_is_the_first_device_that_there_is() -> None:
 
 @pytest.mark.parametrize("name", ["cuda:99", "tpu", "cpu:7", ""])
 def test_a_device_that_is_not_there_is_answered_with_those_that_are(name: str) -> None:
-    with pytest.raises(ValueError, match="this computer has .*cpu"):
+    with pytest.raises(ValueError, match=r"this computer has .*cpu"):
         choose_device(name)
 
 

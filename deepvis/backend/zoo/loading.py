@@ -53,9 +53,9 @@ def load_network(
     try:
         target = choose_device(device)
     except ValueError as error:
-        raise ModelError(f"{name} was not loaded", str(error), "choose one of them, or auto") from error
+        raise ModelError(f"network {name} was not loaded", str(error), "choose one of them, or auto") from error
     if (mean is None) != (std is None):
-        raise ModelError(f"{name} was not loaded", "mean and std belong together", "give both, or neither")
+        raise ModelError(f"network {name} was not loaded", "mean and std belong together", "give both, or neither")
     report("Loading")
     channels = None if mean is None else 1 if isinstance(mean, int | float) else len(mean)
     built = _build(name, weights, channels, progress, cancel)
@@ -143,7 +143,7 @@ def _from_card(name: str, module: nn.Module, card: dict[str, Any], *, trained: b
 
 def _checked(built: Built, device: torch.device) -> Network:
     """The network on its device, after one forward pass that shows that it works and has as many classes as labels."""
-    title = f"{built.name} cannot be used"
+    title = f"network {built.name} cannot be used"
     try:
         network = Network(
             _prepared(built.module),
@@ -175,7 +175,7 @@ def _checked(built: Built, device: torch.device) -> Network:
 
 
 def _prepared(module: nn.Module) -> nn.Module:
-    """In evaluation mode and float32. Exported programs are in the mode in which they were exported and know no other."""
+    """In evaluation mode and float32. Exported programs keep the mode in which they were exported."""
     if isinstance(module, fx.GraphModule):
         return module
     return module.eval().float()

@@ -67,6 +67,7 @@ def build(
 
 
 def default_weights(name: str) -> Any:
+    """torchvision's entry of a network's default weights: ``url``, ``transforms()`` and ``meta``. Raises ModelError."""
     from torchvision import models
 
     try:

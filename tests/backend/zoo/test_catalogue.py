@@ -10,10 +10,22 @@ from torchvision import models
 
 from deepvis.backend.zoo import load
 
-FAMILIES = (
-    "alexnet densenet121 efficientnet_b0 googlenet inception_v3 mnasnet0_5 mobilenet_v2 mobilenet_v3_small "
-    "regnet_y_400mf resnet18 shufflenet_v2_x0_5 squeezenet1_1 swin_t vit_b_32"
-).split()
+FAMILIES = [
+    "alexnet",
+    "densenet121",
+    "efficientnet_b0",
+    "googlenet",
+    "inception_v3",
+    "mnasnet0_5",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "regnet_y_400mf",
+    "resnet18",
+    "shufflenet_v2_x0_5",
+    "squeezenet1_1",
+    "swin_t",
+    "vit_b_32",
+]
 EVERYTHING = os.environ.get("DEEPVIS_TEST_ALL_NETWORKS") == "1"
 """All eighty take minutes and 10 GB of memory: run them by hand."""
 

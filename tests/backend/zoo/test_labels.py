@@ -21,9 +21,7 @@ from deepvis.backend.zoo.labels import read_labels
         ("labels.json", json.dumps({"0": ["n1", "cat"], "1": ["n2", "dog"], "2": ["n3", "Grauer_Wolf,_hübsch"]})),
     ],
 )
-def test_every_usual_form_gives_the_labels_in_the_order_of_the_classes(
-    tmp_path: Path, name: str, content: str
-) -> None:
+def test_every_usual_form_gives_the_labels_in_the_order_of_the_classes(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_bytes(content.encode("utf-8"))
     assert read_labels(tmp_path / name) == ("cat", "dog", "Grauer Wolf, hübsch")
 

@@ -72,9 +72,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         sys.modules.pop(name, None)
 
 
-@pytest.mark.parametrize(
-    ("name", "classes"), [("factory", 4), ("instance", 2), ("Wrapped", 4)]
-)
+@pytest.mark.parametrize(("name", "classes"), [("factory", 4), ("instance", 2), ("Wrapped", 4)])
 def test_a_function_an_instance_and_a_class_are_networks(folder: Path, name: str, classes: int) -> None:
     net = load(f"own_networks:{name}", "cpu", input_size=(20, 30))
     assert net.family == "own"

@@ -12,11 +12,11 @@ import pytest
 import torch
 from PIL import Image
 from torchvision import models
-from zoo.file_server import FileServer
 
 from deepvis.backend.zoo import ModelError, load, torchvision_zoo
 from deepvis.backend.zoo.torchvision_table import Entry, checkpoint_directory, installed_table, table
 from deepvis.messages import LoadProgress
+from zoo.file_server import FileServer
 
 # One small network of each family; ``test_catalogue.py`` has them all.
 SMALL = "shufflenet_v2_x0_5"
@@ -89,7 +89,7 @@ def test_a_damaged_file_on_disk_says_which_to_delete(server: FileServer, publish
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ModelError, match="damaged") as caught:
         load(SMALL, "cpu")
-    assert f"delete {path}" in caught.value.remedy
+    assert f"Delete {path}" in caught.value.remedy
 
 
 def test_a_file_of_other_classes_makes_a_network_of_as_many(tmp_path: Path) -> None:

@@ -36,7 +36,9 @@ def test_weights_come_back_from_every_kind_of_file_and_wrapper(tmp_path: Path) -
     save_file(own, tmp_path / "plain.safetensors")
     torch.save(own, tmp_path / "plain.pt")
     torch.save({"epoch": 3, "state_dict": {f"module.{n}": t for n, t in own.items()}}, tmp_path / "ddp.pth")
-    torch.save({"model": {f"_orig_mod.module.{n}": t for n, t in own.items()}, "step": torch.ones(1)}, tmp_path / "c.pt")
+    torch.save(
+        {"model": {f"_orig_mod.module.{n}": t for n, t in own.items()}, "step": torch.ones(1)}, tmp_path / "c.pt"
+    )
     torch.save({"state_dict": {f"model.{n}": t for n, t in own.items()}, "optimizer": {}}, tmp_path / "lightning.ckpt")
     for name in ("plain.safetensors", "plain.pt", "ddp.pth", "c.pt", "lightning.ckpt"):
         module = small()
@@ -93,14 +95,14 @@ def test_a_truncated_file_is_one_clear_error(tmp_path: Path) -> None:
 
 def test_files_without_weights_are_told_apart(tmp_path: Path) -> None:
     torch.save({"epoch": 3, "loss": 0.5}, tmp_path / "figures.pt")
-    with pytest.raises(ModelError, match="(?i)'epoch', 'loss' and no named weights"):
+    with pytest.raises(ModelError, match=r"(?i)'epoch', 'loss' and no named weights"):
         read_state_dict(tmp_path / "figures.pt")
     torch.save([torch.ones(2)], tmp_path / "list.pt")
-    with pytest.raises(ModelError, match="(?i)a list and no named weights"):
+    with pytest.raises(ModelError, match=r"(?i)a list and no named weights"):
         read_state_dict(tmp_path / "list.pt")
-    with pytest.raises(ModelError, match="(?i)there is no such file"):
+    with pytest.raises(ModelError, match=r"(?i)there is no such file"):
         read_state_dict(tmp_path / "nowhere.pt")
-    with pytest.raises(ModelError, match="(?i)it is a folder"):
+    with pytest.raises(ModelError, match=r"(?i)it is a folder"):
         read_state_dict(tmp_path)
 
 
