@@ -30,6 +30,7 @@ from deepvis.messages import (
     ViewRequest,
     ViewResult,
 )
+from deepvis.options import Option, options_of
 
 if TYPE_CHECKING:
     from deepvis.backend.engine import Engine
@@ -254,15 +255,29 @@ class Session:
 
     # ------------------------------------------------------------------------------------------------ runs
 
+    def run_options(self, name: str) -> tuple[Option, ...]:
+        """The options of a registered run, for a form; empty until the engine is there."""
+        if not self._ready.is_set():
+            return ()
+        from deepvis.backend.runs import registry
+
+        return options_of(registry()[name])
+
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
-        """Queue a registered run on ``image``, or on the present frame."""
+        """Queue a registered run on ``image`` (a picture, or the path of one), or on the present frame."""
         run_id = next(self._run_ids)
 
         def steps(network: Network, frame: Frame | None) -> Iterator[RunUpdate]:
             from deepvis.backend.runs import registry
+            from deepvis.backend.sources.pictures import read_picture
 
             run = registry()[name](**options)
-            picture = image if image is not None else None if frame is None else frame.image
+            if isinstance(image, str):
+                picture = read_picture(image)
+            elif image is None and frame is not None:
+                picture = frame.image
+            else:
+                picture = image
             updates: Iterator[RunUpdate] = run.steps(network, picture)
             return updates
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from deepvis.messages import CameraCard, Event, ModelCard, NetworkSpec, ViewRequest, ViewResult
+from deepvis.options import Option
 
 
 class Backend(Protocol):
@@ -48,8 +49,12 @@ class Backend(Protocol):
         """Steer the source: ``pause`` (bool), ``seek`` (seconds), ``speed`` (factor), ``loop`` (bool), ``step`` (+1 or
         -1), ``slideshow`` (seconds or None), ``mirror`` (bool), ``resolution`` ((h, w)), ``motion`` (bool)."""
 
+    def run_options(self, name: str) -> tuple[Option, ...]:
+        """The options of a registered run, to make a form from; empty while the engine is not there yet."""
+
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
-        """Queue a run of this registered name; RunStatus events follow. Returns its id."""
+        """Queue a run of this registered name on ``image`` (a uint8 (H, W, 3) RGB picture, or the path of one; None: the
+        present frame); RunStatus events follow. Returns its id."""
 
     def control_run(self, run_id: int, control: str) -> None:
         """``pause``, ``continue`` or ``cancel`` a run."""
