@@ -132,15 +132,15 @@ class _Sitting:
         self._snapshot: Snapshot | None = None
         self._settle = QTimer(window)
         self._settle.setSingleShot(True)
-        self._settle.timeout.connect(self._finish)
+        self._settle.timeout.connect(lambda: self._guarded(self._finish))
         self._patience = QTimer(window)
         self._patience.setSingleShot(True)
         self._patience.timeout.connect(self._give_up)
         # Python runs signal handlers between bytecodes only, and Qt's event loop runs none by itself.
         self._pulse = QTimer(window)
         self._pulse.timeout.connect(lambda: None)
-        window.bridge.result.connect(self._on_result)
-        window.bridge.event.connect(self._on_event)
+        window.bridge.result.connect(lambda result: self._guarded(lambda: self._on_result(result)))
+        window.bridge.event.connect(lambda event: self._guarded(lambda: self._on_event(event)))
 
     def wait(self) -> Snapshot:
         """Run the event loop until the window is filled."""
@@ -218,18 +218,29 @@ class _Sitting:
         if not self._settle.isActive():
             self._settle.start(_SETTLE_MS)
 
+    def _guarded(self, call: Callable[[], object]) -> None:
+        """Qt prints what a slot raises and goes on, and this would wait for ever."""
+        try:
+            call()
+        except Exception as error:
+            self._error = self._error or error
+            self._app.exit(1)
+
     def _finish(self) -> None:
-        window, last = self._window, self._last
-        if last is None or window.sender.last is None or last.request.id != window.sender.last.id:
-            # Another view was asked for meanwhile, whose result is still on its way.
+        if self._draw():
+            self._app.exit(0)
+        else:
             self._settle.start(_SETTLE_MS)
-            return
+
+    def _draw(self) -> bool:
+        """Draw the window, unless another view was asked for meanwhile, whose result is still on its way."""
         from deepvis.ui.capture import window_picture
 
-        try:
-            info, look = window.state.info, window.state.look
-            assert info is not None
-            self._snapshot = Snapshot(window_picture(window), info.name, info.hash, look.layer, look.unit)
-        except Exception as error:
-            self._error = error
-        self._app.exit(0)
+        window, last = self._window, self._last
+        wanted = window.requests.last
+        if last is None or wanted is None or last.request.id != wanted.id:
+            return False
+        info, look = window.state.info, window.state.look
+        assert info is not None
+        self._snapshot = Snapshot(window_picture(window), info.name, info.hash, look.layer, look.unit)
+        return True
