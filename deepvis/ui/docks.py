@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 
-from PySide6.QtCore import QByteArray, QEvent, QSize, Qt
+from PySide6.QtCore import QByteArray, QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QEnterEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
@@ -51,6 +51,31 @@ class DockHandle(QWidget):
             painter.drawRoundedRect((self.width() - width) // 2, self.height() // 2 - 1, width, 3, 1.5, 1.5)
 
 
+class ColumnArea(QScrollArea):
+    """Scrolls a column up and down; it is never narrower than the column, so that nothing is cut off at the side."""
+
+    def __init__(self, column: QWidget) -> None:
+        super().__init__()
+        self._column = column
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidget(column)
+        column.installEventFilter(self)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: D102
+        bar = self.verticalScrollBar()
+        taken = bar.sizeHint().width() if bar.isVisible() else 0
+        return QSize(self._column.minimumSizeHint().width() + taken, theme.scaled(80))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow the column's needs."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
+
 def make_dock(window: QMainWindow, name: str, title: str, widgets: tuple[QWidget, ...], scroll: bool) -> QDockWidget:
     """A dock with the widgets under each other, in a scroll area where they may be taller than the window."""
     dock = QDockWidget(title, window)
@@ -65,13 +90,7 @@ def make_dock(window: QMainWindow, name: str, title: str, widgets: tuple[QWidget
         layout.addWidget(widget)
     if scroll:
         layout.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(column)
-        dock.setWidget(area)
+        dock.setWidget(ColumnArea(column))
     else:
         dock.setWidget(column)
     return dock

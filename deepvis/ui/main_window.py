@@ -90,7 +90,7 @@ class MainWindow(QMainWindow):
         self.playback = Playback(self)
         self.finder = CameraFinder(backend, self)
         self.grid_panel = GridPanel(self.state)
-        self.requests = RequestSender(self.state, backend, lambda: self.grid_panel.room, self)
+        self.requests = RequestSender(self.state, backend, lambda: self.grid_panel.room, self._visible_panels, self)
         center = QWidget(self)
         self.card = CenterCard(center, lambda: self.networks.cancel())
         self.view = ViewCommands(self.state, lambda: self._grid)
@@ -205,6 +205,7 @@ class MainWindow(QMainWindow):
         self.palette_.ran.connect(lambda command: self._store.push(settings.RECENT_COMMANDS, command, 12))
         for dock in (self.docks.left, self.docks.right, self.docks.messages):
             dock.visibilityChanged.connect(lambda _visible: self._refresh_marks())
+            dock.visibilityChanged.connect(lambda _visible: self.requests.visibility_changed())
 
     # ------------------------------------------------------------------------------------------------------- arriving
 
@@ -282,6 +283,7 @@ class MainWindow(QMainWindow):
         bar = self.top_bar
         bar.source.setText(self.sources.title)
         bar.source.set_icon_name("camera" if self.sources.spec.startswith("camera:") else "image")
+        self.setWindowTitle(f"{self.sources.title} · {info.title}" if info is not None else "deepvis")
         bar.network.setText(info.title if info is not None else "No network")
         bar.input_size.setText(size_text(look.input_size or info.input_size) if info is not None else "–")
         bar.device.setText(device_text(info))
@@ -312,6 +314,9 @@ class MainWindow(QMainWindow):
         marks = self.view.marks() | self.window_commands.marks()
         marks["capture.record"] = self.captures.recorder.recording
         self.actions_.set_checked(marks)
+
+    def _visible_panels(self) -> tuple[bool, bool]:
+        return not self.docks.left.isHidden(), not self.docks.right.isHidden()
 
     def _show_elapsed(self, seconds: float) -> None:
         self.top_bar.record.setText(f"Recording {clock(seconds)}")

@@ -25,15 +25,22 @@ class RequestSender(QObject):
     Parameters
     ----------
     room : the (height, width) in device pixels that the mosaic may fill now.
+    visible : whether the input panel and the unit panel can be seen; what cannot be seen is not asked for.
     """
 
     def __init__(
-        self, state: ViewState, backend: Backend, room: Callable[[], Size], parent: QObject | None = None
+        self,
+        state: ViewState,
+        backend: Backend,
+        room: Callable[[], Size],
+        visible: Callable[[], tuple[bool, bool]],
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._state = state
         self._backend = backend
         self._room = room
+        self._visible = visible
         self._last: ViewRequest | None = None
         self._id = 0
         self._first_valid = 0
@@ -54,6 +61,10 @@ class RequestSender(QObject):
     def room_changed(self) -> None:
         """The mosaic may fill another room."""
         self._within(ROOM_MS)
+
+    def visibility_changed(self) -> None:
+        """A panel was shown or hidden."""
+        self._within(0)
 
     def set_probe(self, probe: tuple[int, float, float] | None) -> None:
         """Ask for the value at (unit, y, x) from now on, or no longer."""
@@ -77,6 +88,7 @@ class RequestSender(QObject):
         elif self._state.layer is None:
             return
         request = build_request(look, self._id + 1, self._room(), probe=self._probe, raw=self._raw is not None)
+        request = self._without_hidden(request)
         if self._last is not None and replace(request, id=self._last.id) == self._last:
             return
         self._id += 1
@@ -96,6 +108,21 @@ class RequestSender(QObject):
             take, self._raw = self._raw, None
             take(result)
             self._within(0)
+
+    def _without_hidden(self, request: ViewRequest) -> ViewRequest:
+        input_seen, unit_seen = self._visible()
+        if not input_seen:
+            request = replace(request, overlay=None)
+        if not unit_seen:
+            grid = request.grid
+            # The zoomed mosaic shows the unit's own map, and the gradient mosaic hangs on the back-projection.
+            request = replace(
+                request,
+                unit=request.unit if self._state.look.zoomed else None,
+                back=request.back if grid is not None and grid.show == "gradient" else None,
+                strongest=None,
+            )
+        return request
 
     def _begin_again(self) -> None:
         self._first_valid = self._id + 1

@@ -68,8 +68,9 @@ class SourceCommands(QObject):
     @property
     def title(self) -> str:
         """What is shown, or opened just now."""
-        if self.status is not None and self.status.spec == self.spec and self.status.title:
-            return self.status.title
+        status = self.status
+        if status is not None and status.spec == self.spec and status.title:
+            return status.title + {"failed": " · failed", "stalled": " · waiting"}.get(status.state, "")
         return source_title(self.spec) if self.spec else "No source"
 
     def open_first(self, spec: str | None) -> None:

@@ -201,7 +201,9 @@ class WindowCommands:
         """What presentation hides: everything that is neither picture nor figure."""
         window = self._window
         controls = [
-            part for part in window.grid_panel.findChildren(QWidget) if part.accessibleName() == "How the layer is drawn"
+            part
+            for part in window.grid_panel.findChildren(QWidget)
+            if part.accessibleName() == "How the layer is drawn"
         ]
         return [window.top_bar, window.statusBar(), window.playback_bar.holder, *controls]
 

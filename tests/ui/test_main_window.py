@@ -90,6 +90,19 @@ def test_a_change_that_nothing_is_computed_for_sends_nothing(window: MainWindow,
     assert len(calls(backend, "request")) == before
 
 
+def test_what_cannot_be_seen_is_not_asked_for(window: MainWindow, qtbot: QtBot) -> None:
+    window.state.update(overlay="saliency", strongest=9)
+    qtbot.waitUntil(lambda: window.requests.last.overlay is not None)
+    window.docks.right.hide()
+    qtbot.waitUntil(lambda: window.requests.last.strongest is None)
+    assert window.requests.last.back is None
+    assert window.requests.last.overlay is not None
+    window.docks.left.hide()
+    qtbot.waitUntil(lambda: window.requests.last.overlay is None)
+    window.docks.right.show()
+    qtbot.waitUntil(lambda: window.requests.last.strongest is not None)
+
+
 def test_freezing_reaches_the_backend_once(window: MainWindow, backend: FakeBackend) -> None:
     window.actions_["source.freeze"].trigger()
     QApplication.processEvents()
@@ -359,7 +372,9 @@ def test_a_recording_streams_pictures_of_one_size_and_stops_when_the_disk_is_ful
 
 def act(window: MainWindow, backend: FakeBackend, rng: random.Random) -> None:
     """One thing that a person might do, or that might happen to them."""
-    kind = rng.choice(["action"] * 4 + ["key"] * 4 + ["click"] * 3 + ["drag", "resize", "palette", "dock", "event", "tick"])
+    kind = rng.choice(
+        ["action"] * 4 + ["key"] * 4 + ["click"] * 3 + ["drag", "resize", "palette", "dock", "event", "tick"]
+    )
     if kind == "action":
         spec = rng.choice([spec for spec in ACTIONS if spec.id != "window.quit"])
         window.actions_[spec.id].trigger()
@@ -397,7 +412,9 @@ def act(window: MainWindow, backend: FakeBackend, rng: random.Random) -> None:
                 [
                     NetworkReady(backend.info),
                     SourceStatus("x", "X", rng.choice(["live", "failed", "stalled"]), controls=controls),
-                    Problem(str(rng.randrange(9)), "Title", "Cause", "Remedy", rng.choice(["info", "warning", "error"])),
+                    Problem(
+                        str(rng.randrange(9)), "Title", "Cause", "Remedy", rng.choice(["info", "warning", "error"])
+                    ),
                 ]
             )
         )

@@ -39,9 +39,7 @@ def test_the_same_problem_again_updates_its_toast(window: MainWindow, backend: F
     assert entry.count == 3
 
 
-def test_a_problem_that_is_over_closes_its_toast_and_stays_in_the_log(
-    window: MainWindow, backend: FakeBackend
-) -> None:
+def test_a_problem_that_is_over_closes_its_toast_and_stays_in_the_log(window: MainWindow, backend: FakeBackend) -> None:
     show(window, backend, UNPLUGGED, ProblemSolved("camera", "Camera 0 is back"))
     assert window.toasts.visible() == []
     (entry,) = window.log.entries()

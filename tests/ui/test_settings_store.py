@@ -104,7 +104,9 @@ def test_recent_things_are_listed_once_and_newest_first(path: Path) -> None:
 
 
 def test_a_look_comes_back() -> None:
-    look = Look(layer="conv4", unit=59, boost=0.5, sort="activity", overlay="grad_cam", overlay_opacity=0.25, back=False)
+    look = Look(
+        layer="conv4", unit=59, boost=0.5, sort="activity", overlay="grad_cam", overlay_opacity=0.25, back=False
+    )
     assert Look(**look_changes(look_text(look))) == look
 
 
