@@ -351,8 +351,22 @@ class GridResult:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterPicture:
+    """Weights of a unit as a picture at their own resolution: a filter of the first layer in colour (``channel`` None), or
+    the slice that acts on one incoming ``channel``, signed in the diverging colour map. ``norm`` is its L2 norm."""
+
+    picture: UInt8Array
+    channel: int | None
+    norm: float
+
+
+@dataclass(frozen=True, slots=True)
 class UnitResult:
-    """One unit: its map as ``picture`` (map resolution), and its statistics over the map."""
+    """One unit: its map as ``picture`` (map resolution), and its statistics over the map.
+
+    ``filters`` holds the unit's own filter, or the slices of its strongest incoming channels, strongest first; it is the
+    same object from frame to frame as long as the unit stays the same.
+    """
 
     request: UnitRequest
     picture: UInt8Array
@@ -363,6 +377,7 @@ class UnitResult:
     """Share of positions above zero, in [0, 1]."""
     peak: tuple[int, int]
     """(row, column) of the maximum."""
+    filters: tuple[FilterPicture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -525,6 +540,4 @@ class EngineStatus:
     live_share: float
 
 
-Event = (
-    Problem | ProblemSolved | LoadProgress | NetworkReady | NetworkFailed | EngineStatus | RunStatus | SourceStatus
-)
+Event = Problem | ProblemSolved | LoadProgress | NetworkReady | NetworkFailed | EngineStatus | RunStatus | SourceStatus

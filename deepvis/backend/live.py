@@ -21,6 +21,7 @@ from deepvis.backend.methods.grad_cam import grad_cam_tensor, guided_grad_cam_te
 from deepvis.backend.methods.saliency import saliency_tensor
 from deepvis.backend.methods.views import back_view, rule_note, why_zero
 from deepvis.backend.network import Network
+from deepvis.backend.render.filters import filter_pictures
 from deepvis.backend.render.grid import RunningRange, render_grid
 from deepvis.backend.render.pictures import draw_view, heat, render_unit
 from deepvis.backend.rules import RuleSwitch
@@ -28,6 +29,7 @@ from deepvis.messages import (
     BackRequest,
     BackResult,
     BackViewName,
+    FilterPicture,
     FloatArray,
     Frame,
     GridRequest,
@@ -93,6 +95,7 @@ class LiveView:
         self._ranges = RunningRange()
         self._pass: _Pass | None = None
         self._last_convolution: str | None = None
+        self._filter_pictures: tuple[str, int, tuple[FilterPicture, ...]] | None = None
         self._channels_last = any(
             p.dim() == 4 and p.is_contiguous(memory_format=torch.channels_last) and not p.is_contiguous()
             for p in network.module.parameters()
@@ -140,6 +143,7 @@ class LiveView:
             unit = None
             if request.unit is not None:
                 unit = render_unit(self._activation(run, request.unit.layer)[request.unit.unit], request.unit)
+                unit = replace(unit, filters=self._filters(request.unit.layer, request.unit.unit))
         return ViewResult(
             request=request,
             frame=frame,
@@ -266,6 +270,12 @@ class LiveView:
 
     def _grid(self, values: torch.Tensor, request: GridRequest, signed: bool) -> GridResult:
         return render_grid(values, self._network.layer(request.layer), request, self._ranges, signed=signed)
+
+    def _filters(self, layer: str, unit: int) -> tuple[FilterPicture, ...]:
+        known = self._filter_pictures
+        if known is None or known[:2] != (layer, unit):
+            known = self._filter_pictures = (layer, unit, filter_pictures(self._network, layer, unit))
+        return known[2]
 
     def _back(
         self, run: _Pass, request: BackRequest, grid: GridRequest | None

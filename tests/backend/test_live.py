@@ -58,7 +58,9 @@ GRID = GridRequest("3", (400, 400))
 
 def test_predictions_are_the_networks_own(net: Network, frame: Frame) -> None:
     result = LiveView(net).show(frame, ViewRequest(1, top=3, pinned=(5, 99)))
-    assert [(p.label, pytest.approx(p.probability, rel=1e-5)) for p in result.predictions] == net.classify(frame.image, 3)
+    assert [(p.label, pytest.approx(p.probability, rel=1e-5)) for p in result.predictions] == net.classify(
+        frame.image, 3
+    )
     assert [p.index for p in result.pinned] == [5]
 
 
@@ -218,3 +220,23 @@ def test_bf16_looks_like_fp32(net: Network, frame: Frame) -> None:
     assert half is not None
     correlation = np.corrcoef(full.picture[:, :, :3].ravel(), half.picture[:, :, :3].ravel())[0, 1]
     assert correlation > 0.99
+
+
+def test_a_unit_comes_with_its_filter_or_its_strongest_incoming_channels(net: Network, frame: Frame) -> None:
+    view = LiveView(net)
+    first = view.show(frame, ViewRequest(1, unit=UnitRequest("1", 5))).unit
+    deeper = view.show(frame, ViewRequest(2, unit=UnitRequest("4", 7))).unit
+    pool = view.show(frame, ViewRequest(3, unit=UnitRequest("2", 5))).unit
+    assert first is not None
+    assert deeper is not None
+    assert pool is not None
+    weights = methods.filters(net, "0")[5]
+    (own,) = first.filters
+    expected = (weights / (2 * np.abs(weights).max()) + 0.5).transpose(1, 2, 0)[:, :, ::-1] * 255
+    assert np.abs(own.picture[:, :, :3] - expected).max() <= 1
+    norms = np.linalg.norm(methods.filters(net, "3")[7].reshape(8, -1), axis=1)
+    assert [picture.channel for picture in deeper.filters] == np.argsort(-norms, kind="stable")[:6].tolist()
+    assert pool.filters == ()
+    again = view.show(replace(frame, id=9), ViewRequest(4, unit=UnitRequest("2", 5))).unit
+    assert again is not None
+    assert again.filters is pool.filters

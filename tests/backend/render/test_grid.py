@@ -13,7 +13,9 @@ def layer(channels: int, side: int | None) -> Layer:
     return Layer("conv", "conv", "Conv2d", channels, None if side is None else (side, side), None)
 
 
-def draw(values: torch.Tensor, room: tuple[int, int] = (400, 400), *, signed: bool = False, **wishes: object) -> GridResult:
+def draw(
+    values: torch.Tensor, room: tuple[int, int] = (400, 400), *, signed: bool = False, **wishes: object
+) -> GridResult:
     side = values.shape[1] if values.dim() == 3 else None
     request = GridRequest("conv", room, colormap="gray", **wishes)  # type: ignore[arg-type]
     return render_grid(values, layer(values.shape[0], side), request, RunningRange(), signed=signed)

@@ -1,0 +1,57 @@
+"""The weights of one unit as pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deepvis.backend.methods.filters import filters, strongest_inputs
+from deepvis.backend.network import Network
+from deepvis.backend.render.pictures import bgrx, heat
+from deepvis.colormaps import DIVERGING
+from deepvis.messages import FilterPicture
+
+COUNT = 6
+"""How many incoming channels are shown."""
+
+_TRANSPARENT = ("relu", "norm", "activation", "dropout")
+
+
+def weights_of(net: Network, layer: str) -> str | None:
+    """The layer whose weights make ``layer``'s units: itself, or the convolution that it rectifies or normalises."""
+    names = [found.name for found in net.layers]
+    channels = net.layer(layer).channels
+    for found in reversed(net.layers[: names.index(layer) + 1]):
+        if found.channels != channels:
+            return None
+        if found.kind in ("conv", "linear"):
+            return found.name
+        if found.kind not in _TRANSPARENT:
+            return None
+    return None
+
+
+def filter_pictures(net: Network, layer: str, unit: int) -> tuple[FilterPicture, ...]:
+    """A unit's own filter in colour where it looks at the picture, else the slices of its strongest incoming channels.
+
+    Empty for a unit without weights of its own (a pool, a sum, a block).
+    """
+    source = weights_of(net, layer)
+    if source is None:
+        return ()
+    try:
+        weights = filters(net, source)[unit]
+    except ValueError:
+        return ()
+    first = next((found.name for found in net.layers if found.kind == "conv"), None)
+    if source == first and weights.shape[0] == 3:
+        scale = float(np.abs(weights).max()) or 1.0
+        colour = (weights / (2 * scale) + 0.5).transpose(1, 2, 0)
+        return (FilterPicture(bgrx(np.ascontiguousarray(colour)), None, float(np.linalg.norm(weights))),)
+    channels = strongest_inputs(net, source, unit, COUNT)
+    scale = float(np.abs(weights[channels]).max()) or 1.0
+    return tuple(
+        FilterPicture(
+            heat(weights[channel], DIVERGING, -scale, scale), channel, float(np.linalg.norm(weights[channel]))
+        )
+        for channel in channels
+    )
