@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QMargins, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtGui import QFontMetrics, QIcon, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -29,16 +29,19 @@ class Panel(QWidget):
     Parameters
     ----------
     state : what is shown; the panel writes a person's choices into it.
+    widest_figures : the longest text of ``figures``, right of the title.
     """
 
-    def __init__(self, state: ViewState, title: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, state: ViewState, title: str, parent: QWidget | None = None, *, widest_figures: str = ""
+    ) -> None:
         super().__init__(parent)
         self.state = state
         self.setProperty("role", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName(title)
         self.title = ElidedLabel(title, "title")
-        self.figures = label("", "figure-quiet")
+        self.figures = Figure(widest_figures, quiet=True, right=True)
         self.header = QHBoxLayout()
         self.header.setSpacing(theme.SMALL)
         self.header.addWidget(self.title, 1)
@@ -156,6 +159,47 @@ class ElidedLabel(QLabel):
         tip = self.text() if text != self.text() else ""
         if tip != self.toolTip():
             self.setToolTip(tip)
+
+
+class Figure(QWidget):
+    """A figure that changes with every frame, in a place of fixed size.
+
+    A QLabel asks its whole window for a new layout at each new text; this one only paints itself.
+
+    Parameters
+    ----------
+    widest : a text as long as any that will come; it sets the width.
+    """
+
+    def __init__(self, widest: str, *, quiet: bool = False, right: bool = False) -> None:
+        super().__init__()
+        self._text = ""
+        self._widest = widest
+        self._token = "quiet" if quiet else "text"
+        self._side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        theme.theme_changed.connect(self.updateGeometry)
+
+    def text(self) -> str:
+        """What is shown."""
+        return self._text
+
+    def setText(self, text: str) -> None:
+        """Show this text."""
+        if text != self._text:
+            self._text = text
+            self.setAccessibleDescription(text)
+            self.update()
+
+    def sizeHint(self) -> QSize:  # noqa: D102
+        metrics = QFontMetrics(theme.figure_font())
+        return QSize(metrics.horizontalAdvance(self._widest) + 2, metrics.height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102
+        painter = QPainter(self)
+        painter.setFont(theme.figure_font())
+        painter.setPen(theme.current().color(self._token if self.isEnabled() else "disabled"))
+        painter.drawText(self.rect(), self._side | Qt.AlignmentFlag.AlignVCenter, self._text)
 
 
 def label(text: str, role: str = "", *, wrap: bool = False) -> QLabel:

@@ -27,7 +27,7 @@ class InputPanel(Panel):
     """Shows the frame with what the network sees of it, and chooses overlay, crop and input size."""
 
     def __init__(self, state: ViewState, parent: QWidget | None = None) -> None:
-        super().__init__(state, "Input", parent)
+        super().__init__(state, "Input", parent, widest_figures="20000 × 20000 → 512 × 512")
         self.figures.setToolTip("The frame's size, and the size in which the network gets it")
         self._names: dict[int, str] = {}
         self.view = ImageView(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFontMetrics
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from deepvis.messages import EngineStatus, NetworkInfo, RunStatus, ViewResult
 from deepvis.ui import theme
-from deepvis.ui.panels.controls import label
+from deepvis.ui.panels.controls import Figure, label
 from deepvis.ui.view_state import ViewState
 
 _RATE = "Frames a second that the network answered in the last second"
@@ -23,7 +22,6 @@ class StatusBar(QWidget):
         self.setProperty("role", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Status")
-        self._widths: list[tuple[QLabel, str]] = []
         self._stages = ""
         layout = QHBoxLayout(self)
         layout.setContentsMargins(theme.MEDIUM, theme.TIGHT, theme.MEDIUM, theme.TIGHT)
@@ -40,14 +38,14 @@ class StatusBar(QWidget):
         layout.addWidget(self.device)
         layout.addSpacing(theme.LARGE)
         layout.addWidget(label("frame", "figure-quiet"))
-        self.frame = self._fixed("0000000", "Number of the frame that is shown", Qt.AlignmentFlag.AlignLeft)
+        self.frame = Figure("0000000")
+        self.frame.setAccessibleName("Frame number")
+        self.frame.setToolTip("Number of the frame that is shown")
         layout.addWidget(self.frame)
         layout.addStretch(1)
         self.run = label("", "figure-quiet")
         layout.addWidget(self.run)
-        theme.theme_changed.connect(self._fix_widths)
         state.network_changed.connect(self._show_network)
-        self._fix_widths()
         self._show_network()
 
     def show_result(self, result: ViewResult) -> None:
@@ -92,25 +90,15 @@ class StatusBar(QWidget):
     def _show_network(self) -> None:
         self.show_device(self.state.info)
 
-    def _figure(self, layout: QHBoxLayout, widest: str, unit: str, tooltip: str) -> QLabel:
-        figure = self._fixed(widest, tooltip, Qt.AlignmentFlag.AlignRight)
+    @staticmethod
+    def _figure(layout: QHBoxLayout, widest: str, unit: str, tooltip: str) -> Figure:
+        figure = Figure(widest, right=True)
         figure.setText("–")
-        name = label(unit, "figure-quiet")
-        name.setToolTip(tooltip)
         figure.setAccessibleName(unit)
+        name = label(unit, "figure-quiet")
+        for part in (figure, name):
+            part.setToolTip(tooltip)
         layout.addWidget(figure)
         layout.addWidget(name)
         layout.addSpacing(theme.LARGE)
         return figure
-
-    def _fixed(self, widest: str, tooltip: str, alignment: Qt.AlignmentFlag) -> QLabel:
-        figure = label("", "figure")
-        figure.setToolTip(tooltip)
-        figure.setAlignment(alignment | Qt.AlignmentFlag.AlignVCenter)
-        self._widths.append((figure, widest))
-        return figure
-
-    def _fix_widths(self) -> None:
-        metrics = QFontMetrics(theme.figure_font())
-        for figure, widest in self._widths:
-            figure.setFixedWidth(metrics.horizontalAdvance(widest) + theme.TIGHT)

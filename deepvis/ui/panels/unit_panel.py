@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QStackedLayout, QWidget
 
 from deepvis.messages import BackResult, UInt8Array, UnitResult, ViewResult
 from deepvis.ui import theme
-from deepvis.ui.panels.controls import Choice, FlowLayout, IconButton, Panel, label, row
+from deepvis.ui.panels.controls import Choice, Figure, FlowLayout, IconButton, Panel, label, row
 from deepvis.ui.view_state import ViewState
 from deepvis.ui.views.color_scale import ColorScale
 from deepvis.ui.views.image_view import ImageView
@@ -44,7 +44,7 @@ class UnitPanel(Panel):
     """Everything about the chosen unit. A click into its map looks back from that position alone."""
 
     def __init__(self, state: ViewState, parent: QWidget | None = None) -> None:
-        super().__init__(state, "Unit", parent)
+        super().__init__(state, "Unit", parent, widest_figures="field 000 × 000 px · max −0.0000")
         self._plotted: tuple[str | None, int | None] = (None, None)
         self._last_frame: int | None = None
         self._map_size: tuple[int, int] | None = None
@@ -224,7 +224,7 @@ class UnitPanel(Panel):
         self._backs.addWidget(self.back)
         self._backs.addWidget(self.histogram)
         self.map_scale = ColorScale(caption="activation")
-        self.back_scale = label("", "figure-quiet")
+        self.back_scale = Figure("0 to 0.0e−00", quiet=True, right=True)
         self.back_scale.setToolTip("Value of the brightest and darkest colour")
         pictures = QGridLayout()
         pictures.setContentsMargins(0, 0, 0, 0)
@@ -263,13 +263,14 @@ class UnitPanel(Panel):
         self.body.addWidget(choices)
 
     def _make_figures(self) -> None:
-        self._values: dict[str, QLabel] = {}
+        self._values: dict[str, Figure] = {}
         grid = QGridLayout()
         grid.setContentsMargins(0, theme.TIGHT, 0, 0)
         grid.setHorizontalSpacing(theme.SMALL)
         grid.setVerticalSpacing(0)
         for column, name in enumerate(_FIGURES):
-            value = label("–", "figure")
+            value = Figure("−0.00e−00")
+            value.setText("–")
             value.setAccessibleName(name)
             caption = label(name, "figure-quiet")
             for part in (value, caption):

@@ -6,12 +6,21 @@ from collections.abc import Callable
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFocusEvent, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFontMetricsF,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from deepvis.messages import GridResult, Size, UInt8Array
 from deepvis.ui import theme
-from deepvis.ui.views.mosaic import Mosaic, MosaicGeometry, compose, unit_tile
+from deepvis.ui.views.mosaic import Canvas, Mosaic, MosaicGeometry, compose, unit_tile
 from deepvis.ui.views.numbers import format_value
 from deepvis.ui.views.picture import Picture
 
@@ -39,6 +48,7 @@ class GridView(QWidget):
         super().__init__(parent)
         self._result: GridResult | None = None
         self._mosaic: Mosaic | None = None
+        self._canvas = Canvas()
         self._image: Picture | None = None
         self._zoom: Picture | None = None
         self._zoomed_unit: int | None = None
@@ -191,7 +201,7 @@ class GridView(QWidget):
             palette = theme.current()
             ground, hatch = (QColor(color).rgb() for color in (palette.window, palette.hatch))
             largest = round(theme.scaled(_LARGEST_CELL) * self.devicePixelRatioF())
-            self._mosaic = compose(self._result, self.room, ground, hatch, largest=largest)
+            self._mosaic = compose(self._result, self.room, ground, hatch, largest=largest, canvas=self._canvas)
             self._image = Picture(self._mosaic.pixels)
         return self._mosaic
 
@@ -220,22 +230,37 @@ class GridView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102
         painter = QPainter(self)
-        painter.fillRect(event.rect(), theme.current().color("window"))
         shown = self._shown()
         if shown is None:
+            painter.fillRect(event.rect(), theme.current().color("window"))
             self._paint_text(painter, self._placeholder)
             return
         geometry, corner = shown
         ratio = self.devicePixelRatioF()
-        height, width = geometry.size
-        target = QRectF(corner.x(), corner.y(), width / ratio, height / ratio)
         picture = self._zoom_picture() if self._zoomed else self._image
         assert picture is not None
+        height, width = geometry.size if self._zoomed else picture.size
+        target = QRectF(corner.x(), corner.y(), width / ratio, height / ratio)
+        self._fill_around(painter, target)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, width < picture.size[1])
         painter.drawImage(target, picture.image)
         self._paint_rings(painter)
         if self._result is not None and self._result.note:
             self._paint_note(painter, self._result.note)
+
+    def _fill_around(self, painter: QPainter, target: QRectF) -> None:
+        """The ground beside the mosaic; under it nobody would see it, and it costs as much as the mosaic."""
+        ground = theme.current().color("window")
+        width, height = self.width(), self.height()
+        left, top = target.left() + 1, target.top() + 1
+        right, bottom = target.right() - 1, target.bottom() - 1
+        for box in (
+            QRectF(0, 0, width, top),
+            QRectF(0, bottom, width, height - bottom),
+            QRectF(0, top, left, bottom - top),
+            QRectF(right, top, width - right, bottom - top),
+        ):
+            painter.fillRect(box, ground)
 
     def _paint_rings(self, painter: QPainter) -> None:
         palette = theme.current()

@@ -214,10 +214,11 @@ class ImageView(QWidget):
 
     def _paint_frame(self, painter: QPainter, rect: QRectF, seen: QRectF) -> None:
         palette = theme.current()
-        around = QPainterPath()
-        around.addRect(rect)
-        around.addRect(seen)
-        painter.fillPath(around, palette.color(self._ground, 0.62))
+        dim = palette.color(self._ground, 0.62)
+        painter.fillRect(QRectF(rect.left(), rect.top(), rect.width(), seen.top() - rect.top()), dim)
+        painter.fillRect(QRectF(rect.left(), seen.bottom(), rect.width(), rect.bottom() - seen.bottom()), dim)
+        painter.fillRect(QRectF(rect.left(), seen.top(), seen.left() - rect.left(), seen.height()), dim)
+        painter.fillRect(QRectF(seen.right(), seen.top(), rect.right() - seen.right(), seen.height()), dim)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(QColor(255, 255, 255, 210), 1))
         painter.drawRect(seen.adjusted(0.5, 0.5, -0.5, -0.5))
@@ -252,11 +253,19 @@ class ImageView(QWidget):
         painter.drawText(self.rect().adjusted(margin, margin, -margin, -margin), flags, self._placeholder)
 
     def _round_corners(self, painter: QPainter, rect: QRectF) -> None:
-        radius = min(theme.scaled(theme.RADIUS), rect.width() / 2, rect.height() / 2)
-        corners = QPainterPath()
-        corners.addRect(rect.adjusted(-1, -1, 1, 1))
-        corners.addRoundedRect(rect, radius, radius)
-        painter.fillPath(corners, theme.current().color(self._ground))
+        radius = min(float(theme.scaled(theme.RADIUS)), rect.width() / 2, rect.height() / 2)
+        ground = theme.current().color(self._ground)
+        for corner, x, y in (
+            (rect.topLeft(), 1, 1),
+            (rect.topRight(), -1, 1),
+            (rect.bottomLeft(), 1, -1),
+            (rect.bottomRight(), -1, -1),
+        ):
+            outside = QPainterPath(corner)
+            outside.lineTo(corner + QPointF(x * radius, 0))
+            outside.quadTo(corner + QPointF(x * radius * 0.1, y * radius * 0.1), corner + QPointF(0, y * radius))
+            outside.closeSubpath()
+            painter.fillPath(outside, ground)
 
     # ------------------------------------------------------------------------------------------------------ pointer
 

@@ -9,17 +9,20 @@ import numpy as np
 from deepvis.messages import Size, UInt8Array
 
 
-def resample(pixels: UInt8Array, size: Size, method: Literal["nearest", "linear", "area"]) -> UInt8Array:
+def resample(
+    pixels: UInt8Array, size: Size, method: Literal["nearest", "linear", "area"], out: UInt8Array | None = None
+) -> UInt8Array:
     """``pixels``, uint8 (H, W, 3 or 4), at ``size`` (height, width), both at least 1.
 
     Parameters
     ----------
-    method : ``nearest`` for magnifying by a whole factor, ``linear`` for factors from a half on, ``area`` below.
+    method : ``nearest`` to keep pixels as squares, ``linear`` for factors from a half on, ``area`` below.
+    out : written into and returned, if given; it has the shape of the result.
     """
     import cv2
 
     interpolation = {"nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA}[method]
-    resized = cv2.resize(np.ascontiguousarray(pixels), (size[1], size[0]), interpolation=interpolation)
+    resized = cv2.resize(np.ascontiguousarray(pixels), (size[1], size[0]), dst=out, interpolation=interpolation)
     return np.asarray(resized, np.uint8)
 
 

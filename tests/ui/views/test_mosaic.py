@@ -5,7 +5,7 @@ import pytest
 
 from deepvis.colormaps import color_table
 from deepvis.messages import GridRequest, GridResult
-from deepvis.ui.views.mosaic import MosaicGeometry, compose, shown_tile, tile_array, unit_tile
+from deepvis.ui.views.mosaic import Canvas, MosaicGeometry, compose, shown_tile, tile_array, unit_tile
 from tests.ui.fixtures import conv, grid_result
 
 GROUND, HATCH = 0xFF101010, 0xFF777777
@@ -45,7 +45,7 @@ def test_every_tile_is_where_the_geometry_says(room: tuple[int, int], gap: int, 
     columns = min(count, 8)
     result = numbered(count, -(-count // columns), columns, gap=gap)
     mosaic = compose(result, room, GROUND, HATCH)
-    assert mosaic.pixels.shape[:2] == mosaic.geometry.size
+    assert mosaic.pixels.shape[:2] == tuple(side + 1 for side in mosaic.geometry.size)
     for place in range(count):
         top, left, bottom, right = (round(edge) for edge in mosaic.geometry.box(place))
         tile = mosaic.pixels[top:bottom, left:right]
@@ -168,6 +168,16 @@ def test_a_tile_takes_a_whole_multiple_unless_that_wastes_its_room(
     room: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     assert shown_tile((10, 10), (32, 32), room, gap=0) == expected
+
+
+def test_a_canvas_is_drawn_on_again_and_nothing_of_the_last_frame_stays() -> None:
+    canvas = Canvas()
+    for columns, room in ((4, (300, 300)), (3, (300, 300)), (4, (90, 90)), (4, (300, 300))):
+        result = grid_result(conv("conv", 23, 7, 9), GridRequest("conv", room), columns=columns)
+        kept = compose(result, room, GROUND, HATCH, canvas=canvas)
+        fresh = compose(result, room, GROUND, HATCH)
+        np.testing.assert_array_equal(kept.pixels, fresh.pixels)
+        assert compose(result, room, GROUND, HATCH, canvas=canvas).pixels is kept.pixels
 
 
 def test_points_outside_hit_nothing() -> None:
