@@ -155,10 +155,14 @@ def check_options(instance: Any) -> None:
     Raises ValueError that names the option, its value and what is allowed.
     """
     for item in options_of(type(instance)):
-        _check(item, getattr(instance, item.name))
+        check_value(item, getattr(instance, item.name))
 
 
-def _check(item: Option, value: Any) -> None:
+def check_value(item: Option, value: Any) -> None:
+    """Check one value before there is an instance, as a form does.
+
+    Raises ValueError that names the option, its value and what is allowed.
+    """
     if value is None:
         if not item.optional:
             raise ValueError(f"{item.name} must not be None{_allowed(item)}")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deepvis.messages import CameraCard, Event, ModelCard, NetworkSpec, ViewRequest, ViewResult
+from deepvis.options import Option
 from deepvis.ui.bridge import Backend
 
 
@@ -55,6 +56,10 @@ class LateBackend:
         self._ready.wait()
         assert self._real is not None
         return self._real.cameras()
+
+    def run_options(self, name: str) -> tuple[Option, ...]:
+        """See :class:`Backend`; empty until the engine is there."""
+        return self._real.run_options(name) if self._real is not None else ()
 
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
         """See :class:`Backend`.

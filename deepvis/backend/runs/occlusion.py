@@ -142,7 +142,8 @@ class Occlusion:
     ``steps`` yields one update a batch of windows. ``update.step`` counts windows. ``update.detail`` holds the maps so
     far: ``probability`` and ``logit`` (rows, columns), where a place that is not computed yet has the value of the
     nearest computed coarse place up and left of it, or NaN if there is none; ``known`` (rows, columns), True where a
-    place is computed itself; ``drop`` (h, w), made from them. ``update.image`` is the picture with ``drop`` over it.
+    place is computed itself; ``drop`` (h, w), made from them; ``picture``, ``cover``, ``patch``, ``stride``, ``target``
+    and ``label`` as :class:`OcclusionMap` has them. ``update.image`` is the picture with ``drop`` over it.
     ``update.metrics``: ``probability`` and ``logit`` without a window, ``lowest_probability`` and ``largest_drop`` (of
     the logit) so far. The last update's ``result`` is an :class:`OcclusionMap`.
 
@@ -194,7 +195,7 @@ class Occlusion:
         whole = batches.whole_logits()
         target: Target = self.target
         index = net.target_index(target, whole)
-        record = _Record(windows, index, whole, _picture(net, x), _picture(net, cover))
+        record = _Record(windows, index, net.labels[index], whole, _picture(net, x), _picture(net, cover))
         order = windows.order()
         pace = _Pace(self.batch, x.device)
         done = 0
@@ -211,7 +212,7 @@ class Occlusion:
             pace.took(len(places), time.perf_counter() - began)
             done += len(places)
             record.note(places, logits)
-            result = record.result(net.labels[index], self.fill) if done == len(order) else None
+            result = record.result(self.fill) if done == len(order) else None
             yield record.update(done, len(order), result)
 
     def _cover(self, net: Network, x: torch.Tensor, patch: int) -> torch.Tensor:
@@ -335,10 +336,11 @@ class _Record:
     """The values noted so far."""
 
     def __init__(
-        self, windows: Windows, target: int, whole: torch.Tensor, picture: UInt8Array, cover: UInt8Array
+        self, windows: Windows, target: int, label: str, whole: torch.Tensor, picture: UInt8Array, cover: UInt8Array
     ) -> None:
         self._windows = windows
         self._target = target
+        self._label = label
         self._picture = picture
         self._cover = cover
         self._whole_logit = float(whole[target])
@@ -368,6 +370,12 @@ class _Record:
             "logit": logit.astype(np.float32),
             "known": np.isfinite(self._logit),
             "drop": drop,
+            "picture": self._picture,
+            "cover": self._cover,
+            "patch": self._windows.patch,
+            "stride": self._windows.stride,
+            "target": self._target,
+            "label": self._label,
         }
         return RunUpdate(step, total, _overlaid(self._picture, drop), metrics, result, detail)
 
@@ -380,7 +388,7 @@ class _Record:
             filled = np.where(np.isfinite(anchored), anchored, filled)
         return filled
 
-    def result(self, label: str, fill: str | float) -> OcclusionMap:
+    def result(self, fill: str | float) -> OcclusionMap:
         """The finished map."""
         return OcclusionMap(
             probability=self._probability.astype(np.float32),
@@ -391,7 +399,7 @@ class _Record:
             stride=self._windows.stride,
             fill=fill,
             target=self._target,
-            label=label,
+            label=self._label,
             whole_probability=self._whole_probability,
             whole_logit=self._whole_logit,
             picture=self._picture,
