@@ -84,7 +84,7 @@ class Bridge(QObject):
     """
 
     result = Signal(object)
-    event = Signal(object)
+    happened = Signal(object)
     _woken = Signal()
 
     def __init__(self, backend: Backend, parent: QObject | None = None) -> None:
@@ -96,7 +96,7 @@ class Bridge(QObject):
     @Slot()
     def _collect(self) -> None:
         for event in self.backend.take_events():
-            self.event.emit(event)
+            self.happened.emit(event)
         result = self.backend.take_result()
         if result is not None:
             self.result.emit(result)

@@ -107,7 +107,7 @@ class MainWindow(QMainWindow):
         self._connect()
         self.bridge = Bridge(backend, self)
         self.bridge.result.connect(self.show_result)
-        self.bridge.event.connect(self.show_event)
+        self.bridge.happened.connect(self.show_event)
         if store.problem is not None:
             self.log.report(store.problem)
         self._refresh()
