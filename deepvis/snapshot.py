@@ -140,7 +140,7 @@ class _Sitting:
         self._pulse = QTimer(window)
         self._pulse.timeout.connect(lambda: None)
         window.bridge.result.connect(lambda result: self._guarded(lambda: self._on_result(result)))
-        window.bridge.event.connect(lambda event: self._guarded(lambda: self._on_event(event)))
+        window.bridge.happened.connect(lambda event: self._guarded(lambda: self._on_event(event)))
 
     def wait(self) -> Snapshot:
         """Run the event loop until the window is filled."""

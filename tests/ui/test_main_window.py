@@ -40,7 +40,7 @@ def send(backend: FakeBackend, *events: object) -> None:
     QApplication.processEvents()
 
 
-# ------------------------------------------------------------------------------------------------- requests and results
+# --------------------------------------------------------------------------------- requests and results
 
 
 def test_a_result_of_another_layer_changes_no_pane(window: MainWindow, backend: FakeBackend) -> None:
@@ -122,7 +122,7 @@ def test_the_time_from_capture_to_paint_is_measured(window: MainWindow, backend:
     assert "ms" in window.status_bar.delay.text()
 
 
-# ------------------------------------------------------------------------------------------------------------- networks
+# --------------------------------------------------------------------------------- networks
 
 
 def test_a_network_that_fails_leaves_the_old_one_and_says_why(window: MainWindow, backend: FakeBackend) -> None:
@@ -207,7 +207,7 @@ def test_sizes_and_values_are_read() -> None:
         parse_values("1, 2", "Mean")
 
 
-# -------------------------------------------------------------------------------------------------------------- sources
+# --------------------------------------------------------------------------------- sources
 
 
 def drop(window: MainWindow, path: Path) -> None:
@@ -272,7 +272,7 @@ def test_a_sample_is_shown_if_there_is_no_camera(qtbot: QtBot, backend: FakeBack
     window.close()
 
 
-# ----------------------------------------------------------------------------------------------------------- remembering
+# --------------------------------------------------------------------------------- remembering
 
 
 def test_layout_look_source_and_network_come_back(
@@ -314,7 +314,7 @@ def test_presentation_hides_the_chrome_and_escape_brings_it_back(window: MainWin
     assert theme.scale() == 1.0
 
 
-# ------------------------------------------------------------------------------------------------------------- capturing
+# --------------------------------------------------------------------------------- capturing
 
 
 def test_the_picture_of_the_window_is_what_qt_paints(window: MainWindow) -> None:
@@ -367,7 +367,7 @@ def test_a_recording_streams_pictures_of_one_size_and_stops_when_the_disk_is_ful
     assert not window.actions_["capture.record"].isChecked()
 
 
-# -------------------------------------------------------------------------------------------------------- random actions
+# --------------------------------------------------------------------------------- random actions
 
 
 def act(window: MainWindow, backend: FakeBackend, rng: random.Random) -> None:

@@ -68,7 +68,7 @@ def test_the_log_forgets_the_oldest_at_last() -> None:
     log = ProblemLog()
     for number in range(300):
         log.report(Problem(str(number), "t", "c", "r"))
-    assert [entry.problem.key for entry in log.entries()][0] == "100"
+    assert next(entry.problem.key for entry in log.entries()) == "100"
 
 
 @pytest.fixture
