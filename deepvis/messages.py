@@ -71,8 +71,8 @@ class Layer:
 
     Attributes
     ----------
-    name : the module's path (``features.3``), with ``_1``, ``_2`` … for later calls of a reused module; the output of a
-        function has the path of the module that calls it and the function's name (``layer1.0.add``).
+    name : the module's path (``features.3``), with ``_1``, ``_2`` … for later calls of a reused module; the output of
+        a function has the path of the module that calls it and the function's name (``layer1.0.add``).
     kind : ``conv``, ``relu``, ``activation``, ``pool``, ``norm``, ``linear``, ``add``, ``cat``, ``mul``, ``flatten``,
         ``dropout``, ``softmax``, ``attention``, ``block`` (a module made of modules) or ``other``.
     type : the class or function that computes it, such as ``Conv2d``.
@@ -330,8 +330,8 @@ class GridResult:
     """A mosaic: ``picture`` holds ``rows`` × ``columns`` tiles of ``tile`` (h, w) pixels, ``gap`` pixels apart.
 
     ``order[i]`` is the unit at place i (row by row). ``maxima`` is each unit's largest value (by unit number; largest
-    magnitude where ``signed``). ``dead`` marks units that are constant in this frame. ``low`` and ``high`` are the values
-    at both ends of the colour map (of the whole layer; the median tile's where each unit has its own range).
+    magnitude where ``signed``). ``dead`` marks units that are constant in this frame. ``low`` and ``high`` are the
+    values at both ends of the colour map (of the whole layer; the median tile's where each unit has its own range).
     """
 
     request: GridRequest
@@ -352,8 +352,11 @@ class GridResult:
 
 @dataclass(frozen=True, slots=True)
 class FilterPicture:
-    """Weights of a unit as a picture at their own resolution: a filter of the first layer in colour (``channel`` None), or
-    the slice that acts on one incoming ``channel``, signed in the diverging colour map. ``norm`` is its L2 norm."""
+    """Weights of a unit as a picture at their own resolution.
+
+    A filter of the first layer in colour (``channel`` None), or the slice that acts on one incoming ``channel``, signed in
+    the diverging colour map. ``norm`` is its L2 norm.
+    """
 
     picture: UInt8Array
     channel: int | None
@@ -364,8 +367,8 @@ class FilterPicture:
 class UnitResult:
     """One unit: its map as ``picture`` (map resolution), and its statistics over the map.
 
-    ``filters`` holds the unit's own filter, or the slices of its strongest incoming channels, strongest first; it is the
-    same object from frame to frame as long as the unit stays the same.
+    ``filters`` holds the unit's own filter, or the slices of its strongest incoming channels, strongest first; it is
+    the same object from frame to frame as long as the unit stays the same.
     """
 
     request: UnitRequest
@@ -382,8 +385,8 @@ class UnitResult:
 
 @dataclass(frozen=True, slots=True)
 class BackResult:
-    """A back-projection as a picture (input resolution). ``scale`` is the largest magnitude; ``note`` says why it is grey,
-    if it is."""
+    """A back-projection as a picture (input resolution). ``scale`` is the largest magnitude; ``note`` says why it is
+    grey, if it is."""
 
     layer: str
     unit: int
@@ -398,7 +401,7 @@ class BackResult:
 
 @dataclass(frozen=True, slots=True)
 class OverlayResult:
-    """A heat map as a coloured ``picture`` that covers what the network saw. ``low`` and ``high`` are the values at both ends."""
+    """A heat map as a coloured ``picture`` over what the network saw, from the values ``low`` to ``high``."""
 
     request: OverlayRequest
     picture: UInt8Array

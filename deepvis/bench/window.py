@@ -50,7 +50,7 @@ class RecordingClock(PaintClock):
 
 @contextmanager
 def live_window(model: str, layer: str | None) -> Iterator[tuple[QApplication, MainWindow, RecordingClock]]:
-    """The real window on a moving photograph, once its first frames are painted; offscreen where there is no display."""
+    """The real window on a moving photograph, once its first frames are painted; offscreen without a display."""
     if sys.platform.startswith("linux") and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from PySide6.QtWidgets import QApplication

@@ -53,7 +53,7 @@ class Backend(Protocol):
         """The options of a registered run, to make a form from; empty while the engine is not there yet."""
 
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
-        """Queue a run of this registered name on ``image`` (a uint8 (H, W, 3) RGB picture, or the path of one; None: the
+        """Queue a run of this registered name on ``image`` (uint8 (H, W, 3) RGB, or a picture's path; None: the
         present frame); RunStatus events follow. Returns its id."""
 
     def control_run(self, run_id: int, control: str) -> None:

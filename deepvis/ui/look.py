@@ -35,8 +35,8 @@ class Look:
     show : ``gradient`` shows d(origin)/d(layer) in the mosaic.
     back : whether the unit panel's back-projection is on.
     strongest : how many of the strongest units are looked back from (0: none).
-    overlay : kind of heat map over the input, or None; ``overlay_target``: ``top`` (the network's first class), ``unit``,
-        or a class index that was pinned.
+    overlay : kind of heat map over the input, or None; ``overlay_target``: ``top`` (the network's first class),
+        ``unit``, or a class index that was pinned.
     input_size : (h, w) of the live input, or None for the network's own.
     """
 

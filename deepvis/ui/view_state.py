@@ -82,8 +82,8 @@ class ViewState(QObject):
 
 
 def first_layer(layers: tuple[Layer, ...]) -> Layer | None:
-    """The layer that is shown first: the middle convolution, rectified where a rectifier follows it, else the middle one
-    of those that have maps."""
+    """The layer that is shown first: the middle convolution, rectified where a rectifier follows it, else the middle
+    one of those that have maps."""
     convolutions = [layer for layer in layers if layer.main and layer.kind == "conv"]
     spatial = [layer for layer in layers if layer.main and layer.size is not None]
     candidates = convolutions if len(convolutions) > 2 else spatial or list(layers)
