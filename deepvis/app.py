@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("deepvis")
 
-CLOSE_SECONDS = 1.2
+CLOSE_SECONDS = 1.0
 """How long the threads get to end; with painting and settings a close stays under two seconds."""
+
+LAST_RESORT_SECONDS = 1.8
+"""When the process ends whatever it is doing, counted from the moment at which the window closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,19 @@ def run(options: LiveOptions) -> int:
     sessions: list[Session] = []
     _after_first_paint(window, lambda: _start_session(backend.become, window.log.report, sessions))
     interrupts = _Interrupts(window.close)
+    # The settings are on the disk when the window says that it closes. Whatever hangs after that must not keep the
+    # process: a driver, an import that holds the interpreter's lock, a source that does not let go.
+    last_resort = threading.Timer(LAST_RESORT_SECONDS, os._exit, (0,))
+    last_resort.daemon = True
+    window.closing.connect(last_resort.start)
     try:
         app.exec()
     finally:
         interrupts.remove()
         hooks.remove()
     stopped = all(session.close(CLOSE_SECONDS) for session in sessions)
-    left = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    waiting = (threading.main_thread(), last_resort)
+    left = [thread.name for thread in threading.enumerate() if thread not in waiting]
     if not stopped or left:
         # A thread that hangs in a driver or in the import of torch would keep the interpreter from ending, or crash it
         # while it is torn down. Settings are written and files are finished: there is nothing to lose.
@@ -109,6 +118,7 @@ def run(options: LiveOptions) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+    last_resort.cancel()
     return 0
 
 

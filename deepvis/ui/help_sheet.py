@@ -56,12 +56,11 @@ class HelpSheet(QWidget):
         column.addLayout(head)
         column.addWidget(self._scroll, 1)
         host.installEventFilter(self)
-        theme.theme_changed.connect(self._fill)
-        self._fill()
         self.hide()
 
     def open(self) -> None:
-        """Show the sheet and take the focus."""
+        """Show the sheet and take the focus. It is made anew each time: nobody waits for it at the start."""
+        self._fill()
         self._place()
         self.show()
         self.raise_()

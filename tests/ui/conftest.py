@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -29,7 +30,7 @@ def store(tmp_path: Path) -> SettingsStore:
 
 @pytest.fixture
 def make_window(qtbot: QtBot, qapp: QApplication) -> Iterator[Callable[[FakeBackend, SettingsStore], MainWindow]]:
-    """Makes a window that has a network and shows a frame. No exception of a slot stays unseen: pytest-qt raises them."""
+    """Makes a window that has a network and shows a frame. An exception in a slot fails the test, by pytest-qt."""
     theme.apply_theme(qapp, theme.DARK)
     made: list[MainWindow] = []
 
@@ -48,7 +49,7 @@ def make_window(qtbot: QtBot, qapp: QApplication) -> Iterator[Callable[[FakeBack
     for window in made:
         window.close()
         window.deleteLater()
-    qapp.processEvents()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     theme.apply_theme(qapp, theme.DARK)
 
 
