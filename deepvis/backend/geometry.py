@@ -151,7 +151,9 @@ def _result_trace(
     if field is None and len(sources) == 1:
         return trace
     if name == "conv2d" and field is not None:
-        return Trace(_convolution(field, args, kwargs))
+        # A quantised convolution hides its geometry in packed parameters.
+        plain = isinstance(_argument(args, kwargs, 1, "weight", None), torch.Tensor)
+        return Trace(_convolution(field, args, kwargs) if plain else None)
     if name in {"max_pool2d", "_max_pool2d", "avg_pool2d", "lp_pool2d"} and field is not None:
         return Trace(_pooling(name, field, args, kwargs))
     if name.startswith("adaptive_") and field is not None:

@@ -165,7 +165,7 @@ class Network:
     def catalogue(self) -> Catalogue:
         """The layer catalogue, with where each layer arises. Made on first use, by one forward pass."""
         try:
-            return catalogue(self.module, self._blank())
+            return catalogue(self.module, self._blank().to(self.dtype))
         except torch.OutOfMemoryError:
             raise
         except Exception as error:
