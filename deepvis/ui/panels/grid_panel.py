@@ -148,6 +148,7 @@ class GridPanel(QWidget):
         box.setAccessibleName(f"Fixed range, {which} value")
         box.setToolTip(f"The {which} value of the fixed range")
         box.setFixedWidth(theme.scaled(80))
+        box.lineEdit().setTextMargins(theme.TIGHT, 0, 0, 0)
         return box
 
     def _connect(self) -> None:

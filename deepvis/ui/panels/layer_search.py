@@ -151,7 +151,6 @@ class LayerSearch(QFrame):
         self.field.setPlaceholderText("Find a layer by name or type")
         self.field.setAccessibleName("Find a layer")
         self.field.setToolTip("Type parts of a name, a type or a size, such as “layer3 relu”")
-        self.field.setClearButtonEnabled(True)
         self.model = LayerModel(self)
         self.list = QListView()
         self.list.setModel(self.model)

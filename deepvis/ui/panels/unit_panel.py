@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QStackedLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QSizePolicy, QStackedLayout, QWidget
 
 from deepvis.messages import BackResult, UInt8Array, UnitResult, ViewResult
 from deepvis.ui import theme
@@ -225,6 +225,8 @@ class UnitPanel(Panel):
         self._backs.addWidget(self.histogram)
         self.map_scale = ColorScale(caption="activation")
         self.back_scale = Figure("0 to 0.0e−00", quiet=True, right=True)
+        # The figure takes the room that the caption leaves: both pictures stay equally wide.
+        self.back_scale.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.back_scale.setToolTip("Value of the brightest and darkest colour")
         pictures = QGridLayout()
         pictures.setContentsMargins(0, 0, 0, 0)
@@ -234,7 +236,7 @@ class UnitPanel(Panel):
         pictures.addWidget(holder, 0, 1)
         pictures.addWidget(self.map_scale, 1, 0)
         pictures.addLayout(
-            row(label("looked back", "figure-quiet"), 1, self.back_scale), 1, 1, Qt.AlignmentFlag.AlignBottom
+            row(label("looked back", "figure-quiet"), self.back_scale), 1, 1, Qt.AlignmentFlag.AlignBottom
         )
         for column in (0, 1):
             pictures.setColumnStretch(column, 1)
