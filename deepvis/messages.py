@@ -354,8 +354,8 @@ class GridResult:
 class FilterPicture:
     """Weights of a unit as a picture at their own resolution.
 
-    A filter of the first layer in colour (``channel`` None), or the slice that acts on one incoming ``channel``, signed in
-    the diverging colour map. ``norm`` is its L2 norm.
+    A filter of the first layer in colour (``channel`` None), or the slice that acts on one incoming ``channel``, signed
+    in the diverging colour map. ``norm`` is its L2 norm.
     """
 
     picture: UInt8Array
