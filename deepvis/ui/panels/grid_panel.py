@@ -147,7 +147,6 @@ class GridPanel(QWidget):
         box.setKeyboardTracking(False)
         box.setAccessibleName(f"Fixed range, {which} value")
         box.setToolTip(f"The {which} value of the fixed range")
-        box.setFixedWidth(theme.scaled(80))
         box.lineEdit().setTextMargins(theme.TIGHT, 0, 0, 0)
         return box
 
@@ -166,10 +165,16 @@ class GridPanel(QWidget):
         self.view.unit_clicked.connect(lambda unit: self._set(unit=unit))
         self.view.unit_double_clicked.connect(lambda unit: self._set(unit=unit, zoomed=not state.look.zoomed))
         self.view.room_changed.connect(self.room_changed)
+        theme.theme_changed.connect(self._scale_bounds)
+        self._scale_bounds()
         self.view.hovered.connect(lambda *_: self.probe_changed.emit())
         self.view.left.connect(self.probe_changed)
         state.changed.connect(self.follow)
         state.network_changed.connect(self._renew)
+
+    def _scale_bounds(self) -> None:
+        for box in (self.low, self.high):
+            box.setFixedWidth(theme.scaled(80))
 
     def _set(self, **changes: Any) -> None:
         self.state.update(**changes)
