@@ -19,12 +19,14 @@ from deepvis.messages import (
     NetworkSpec,
     Problem,
     ProblemSolved,
+    RunStatus,
     SourceStatus,
     ViewResult,
 )
 from deepvis.ui import settings_store as settings
 from deepvis.ui.actions import GROUPS, Actions, Need
 from deepvis.ui.bridge import Backend, Bridge
+from deepvis.ui.busy_mark import BusyMark
 from deepvis.ui.capture_commands import CaptureCommands
 from deepvis.ui.center_card import CenterCard
 from deepvis.ui.command_palette import CommandPalette
@@ -39,6 +41,7 @@ from deepvis.ui.paint_clock import PaintClock, timings_text
 from deepvis.ui.panels.controls import label
 from deepvis.ui.panels.grid_panel import GridPanel
 from deepvis.ui.panels.input_panel import InputPanel
+from deepvis.ui.panels.lab_panel import LabPanel
 from deepvis.ui.panels.predictions_panel import PredictionsPanel
 from deepvis.ui.panels.status_bar import StatusBar
 from deepvis.ui.panels.strongest_panel import StrongestPanel
@@ -125,16 +128,19 @@ class MainWindow(QMainWindow):
         column.addWidget(self.grid_panel, 1)
         column.addWidget(self.playback_bar.holder)
         self.setCentralWidget(center)
+        self.busy = BusyMark(self.grid_panel.view)
         self.card.raise_()
         self.input_panel, self.predictions = InputPanel(self.state), PredictionsPanel(self.state)
         self.unit_panel, self.strongest = UnitPanel(self.state), StrongestPanel(self.state)
-        self.panels = (self.input_panel, self.predictions, self.grid_panel, self.unit_panel, self.strongest)
+        self.lab = LabPanel(self.state, self._backend)
+        self.panels = (self.input_panel, self.predictions, self.grid_panel, self.unit_panel, self.strongest, self.lab)
         self.message_panel = MessagePanel(self.log)
         self.docks = Docks(
             self,
             make_dock(self, "input dock", "Input", (self.input_panel, self.predictions), scroll=True),
             make_dock(self, "unit dock", "Unit", (self.unit_panel, self.strongest), scroll=True),
             make_dock(self, "message dock", "Messages", (self.message_panel,), scroll=False),
+            make_dock(self, "lab dock", "Lab", (self.lab,), scroll=False),
         )
         self.status_bar = StatusBar(self.state)
         self._add_status_bar()
@@ -197,13 +203,15 @@ class MainWindow(QMainWindow):
         self.playback.changed.connect(self._refresh)
         self.captures.recorder.changed.connect(self._refresh)
         self.captures.recorder.ticked.connect(self._show_elapsed)
+        self.lab.failed.connect(self.log.report)
+        self.lab.export.connect(self.captures.ask)
         self.log.changed.connect(self._follow_log)
         panel = self.grid_panel
         panel.room_changed.connect(self.requests.room_changed)
         panel.probe_changed.connect(lambda: self.requests.set_probe(panel.probe))
         self.toasts.details.connect(self.window_commands.show_details)
         self.palette_.ran.connect(lambda command: self._store.push(settings.RECENT_COMMANDS, command, 12))
-        for dock in (self.docks.left, self.docks.right, self.docks.messages):
+        for dock in (self.docks.left, self.docks.right, self.docks.messages, self.docks.lab):
             dock.visibilityChanged.connect(lambda _visible: self._refresh_marks())
             dock.visibilityChanged.connect(lambda _visible: self.requests.visibility_changed())
 
@@ -225,6 +233,7 @@ class MainWindow(QMainWindow):
             return
         self.clock.begin(result)
         self._grid = result.grid or self._grid
+        self._show_wait()
         if not self._has_frame:
             self._has_frame = True
             self._refresh()
@@ -257,6 +266,8 @@ class MainWindow(QMainWindow):
                 self.sources.show_status(event)
             case EngineStatus():
                 self.status_bar.show_status(event)
+            case RunStatus():
+                self.lab.show_status(event)
             case _:
                 return
 
@@ -295,6 +306,7 @@ class MainWindow(QMainWindow):
             bar.record.setText("Record")
         self.actions_.set_available(self._available())
         self._refresh_marks()
+        self._show_wait()
 
     def _available(self) -> frozenset[Need]:
         info, look = self.state.info, self.state.look
@@ -314,6 +326,10 @@ class MainWindow(QMainWindow):
         marks = self.view.marks() | self.window_commands.marks()
         marks["capture.record"] = self.captures.recorder.recording
         self.actions_.set_checked(marks)
+
+    def _show_wait(self) -> None:
+        layer, shown = self.state.look.layer, self._grid.request.layer if self._grid is not None else None
+        self.busy.wait_for(layer if layer is not None and shown is not None and shown != layer else "")
 
     def _visible_panels(self) -> tuple[bool, bool]:
         return not self.docks.left.isHidden(), not self.docks.right.isHidden()

@@ -73,6 +73,20 @@ def test_a_result_of_the_network_before_is_not_painted(window: MainWindow, backe
     assert window.grid_panel.view.result is not old.grid
 
 
+def test_a_layer_that_takes_its_time_is_waited_for_visibly(
+    window: MainWindow, backend: FakeBackend, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.state.update(layer="conv4")
+    qtbot.waitUntil(lambda: window.grid_panel.view.result.request.layer == "conv4")
+    monkeypatch.setattr(backend, "_answer", lambda captured=0.0: None)
+    window.state.update(layer="conv1")
+    qtbot.waitUntil(window.busy.isVisible)
+    assert "conv1" in window.busy.text()
+    monkeypatch.undo()
+    backend.tick()
+    qtbot.waitUntil(lambda: not window.busy.isVisible())
+
+
 def test_many_changes_in_one_turn_become_one_request(window: MainWindow, backend: FakeBackend, qtbot: QtBot) -> None:
     QApplication.processEvents()
     before = len(calls(backend, "request"))
