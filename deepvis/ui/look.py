@@ -56,7 +56,7 @@ class Look:
     seed: Seed = "activation"
     back_view: BackViewName = "raw"
     position: tuple[int, int] | None = None
-    strongest: int = 0
+    strongest: int = 9
     overlay: OverlayKind | None = None
     overlay_target: Literal["top", "unit"] | int = "top"
     overlay_opacity: float = 0.6

@@ -11,6 +11,10 @@ from deepvis.messages import Layer, NetworkInfo
 from deepvis.ui.look import Look
 
 
+SLOW_MS = 15.0
+"""A network whose forward pass takes longer is not looked back through nine times a frame unasked."""
+
+
 class ViewState(QObject):
     """Holds the current :class:`Look` and the loaded network. UI thread only.
 
@@ -62,7 +66,11 @@ class ViewState(QObject):
             self.changed.emit()
 
     def set_network(self, info: NetworkInfo) -> None:
-        """A network took over: keep the layer and unit where it has them, else choose one in the middle."""
+        """A network took over: keep the layer and unit where it has them, else choose one in the middle.
+
+        Where a forward pass alone takes long, looking back from many units at once is switched off; a person can switch
+        it on again.
+        """
         self._info = info
         look = self._look
         if self.find(look.layer) is None:
@@ -76,7 +84,9 @@ class ViewState(QObject):
             look = replace(look, overlay_target="top")
         size = look.input_size if info.flexible else None
         pinned = tuple(index for index in look.pinned if index < len(info.labels))
-        self._look = replace(look, origin=None, show="activation", position=None, input_size=size, pinned=pinned)
+        slow = bool(info.measured) and min(milliseconds for _, milliseconds in info.measured) > SLOW_MS
+        strongest = 0 if slow else look.strongest
+        self._look = replace(look, strongest=strongest, origin=None, show="activation", position=None, input_size=size, pinned=pinned)
         self.network_changed.emit()
         self.changed.emit()
 

@@ -38,11 +38,7 @@ def arrangement(count: int, tile: Size, room: Size) -> tuple[int, int]:
     rows = -(-count // columns)
     height = np.maximum(room[0] - (rows - 1), 1) / (rows * tile[0])
     width = np.maximum(room[1] - (columns - 1), 1) / (columns * tile[1])
-    scale = np.minimum(height, width)
-    # Tiles are shown at whole multiples of their pixels, so only the whole part counts; ties go to the fuller mosaic.
-    effective = np.where(scale >= 1, np.floor(scale), scale)
-    best = effective >= effective.max() - 1e-9
-    chosen = int(np.flatnonzero(best)[np.argmin((rows * columns)[best])])
+    chosen = int(np.argmax(np.minimum(height, width)))
     return int(rows[chosen]), int(columns[chosen])
 
 
@@ -81,7 +77,8 @@ def render_grid(
         minima = values.amin((1, 2))
         figures = np.nan_to_num(torch.stack([maxima, minima, maxima - minima]).cpu().numpy(), posinf=0.0, neginf=0.0)
         note = f"layer {layer.name} holds values that are not finite (NaN or infinite); they are drawn as 0"
-    dead = figures[2] <= 0
+    # One value has no spread, and says nothing of being dead.
+    dead = figures[2] <= 0 if layer.size is not None else np.zeros(len(figures[2]), dtype=bool)
     count = int(values.shape[0])
     order = np.arange(count, dtype=np.int32)
     if request.sort == "activity":

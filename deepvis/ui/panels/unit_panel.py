@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QStackedLayout, QWidget
 
-from deepvis.messages import BackResult, UInt8Array, UnitResult, ViewResult
+from deepvis.messages import BackResult, FilterPicture, UnitResult, ViewResult
 from deepvis.ui import theme
 from deepvis.ui.panels.controls import Choice, Figure, FlowLayout, IconButton, Panel, label, row
 from deepvis.ui.view_state import ViewState
@@ -47,6 +47,7 @@ class UnitPanel(Panel):
         super().__init__(state, "Unit", parent, widest_figures="field 000 × 000 px · max −0.0000")
         self._plotted: tuple[str | None, int | None] = (None, None)
         self._last_frame: int | None = None
+        self._filters: tuple[FilterPicture, ...] = ()
         self._map_size: tuple[int, int] | None = None
         self._make_pictures()
         self._make_choices()
@@ -63,19 +64,20 @@ class UnitPanel(Panel):
         unit = result.unit
         if unit is not None and (unit.request.layer, unit.request.unit) == (look.layer, look.unit):
             self._show_unit(unit, result.frame.id)
+            if unit.filters is not self._filters:
+                self._filters = unit.filters
+                self._show_filters(unit.filters)
         self._show_back(result.back)
 
-    def set_filters(self, pictures: Sequence[tuple[UInt8Array, str]], title: str = "Filters of its inputs") -> None:
-        """Show pictures of weights, as (uint8 (h, w, 4) BGRX, caption); none hides the row.
-
-        Parameters
-        ----------
-        title : what they are (``Its filter``, ``Filters of its inputs``).
-        """
-        self.filters_title.setText(title)
-        self.filters.set_tiles([Tile(pixels, caption) for pixels, caption in pictures], columns=max(6, len(pictures)))
+    def _show_filters(self, filters: Sequence[FilterPicture]) -> None:
+        """The unit's own filter, or the weights on its strongest inputs; none hides the row."""
+        own = bool(filters) and filters[0].channel is None
+        self.filters_title.setText("Its filter" if own else "Weights on its strongest inputs")
+        captions = ["" if picture.channel is None else str(picture.channel) for picture in filters]
+        tiles = [Tile(picture.picture, caption) for picture, caption in zip(filters, captions, strict=True)]
+        self.filters.set_tiles(tiles, columns=max(6, len(tiles)))
         for part in (self.filters_title, self.filters):
-            part.setVisible(bool(pictures))
+            part.setVisible(bool(filters))
 
     def follow(self) -> None:
         """Set every control from ``state.look``."""
@@ -202,7 +204,8 @@ class UnitPanel(Panel):
         self.figures.setText("")
         for value in self._values.values():
             value.setText("–")
-        self.set_filters(())
+        self._filters = ()
+        self._show_filters(())
         self.follow()
 
     # ------------------------------------------------------------------------------------------------------ making

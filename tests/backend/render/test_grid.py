@@ -121,9 +121,12 @@ def test_the_arrangement_holds_every_unit_and_wastes_less_than_a_row(count: int,
     assert (rows - 1) * columns < count
     square = int(np.ceil(np.sqrt(count)))
 
-    def size(rows: int, columns: int) -> float:
-        scale = min(room[0] / (rows * 7), room[1] / (columns * 7))
-        return np.floor(scale) if scale >= 1 else scale
+    def scale(rows: int, columns: int) -> float:
+        return min((room[0] - rows + 1) / (rows * 7), (room[1] - columns + 1) / (columns * 7))
 
     # Never smaller tiles than the toolbox's square arrangement.
-    assert size(rows, columns) >= size(-(-count // square), square) - 1e-9 or min(room) < count * 8
+    assert scale(rows, columns) >= scale(-(-count // square), square)
+
+
+def test_a_vectors_entries_are_never_called_dead() -> None:
+    assert not draw(torch.zeros(5)).dead.any()

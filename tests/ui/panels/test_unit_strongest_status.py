@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from deepvis.messages import EngineStatus, RunStatus, RunUpdate, ViewResult
+from deepvis.messages import EngineStatus, FilterPicture, RunStatus, RunUpdate, ViewResult
 from deepvis.ui.panels.status_bar import StatusBar
 from deepvis.ui.panels.strongest_panel import StrongestPanel, columns_for
 from deepvis.ui.panels.unit_panel import UnitPanel
@@ -154,13 +155,21 @@ def test_a_vector_s_unit_is_written_in_words(
     assert state.look.position is with_no_map is None
 
 
-def test_filters_are_shown_with_their_captions_and_can_be_none(panel: UnitPanel) -> None:
-    assert not panel.filters.isVisible()
-    panel.set_filters([(np.full((5, 5, 4), 90, np.uint8), "12")], "Its filter")
+def test_filters_are_shown_with_the_channels_that_they_act_on_and_can_be_none(
+    panel: UnitPanel, answer: Callable[..., ViewResult]
+) -> None:
+    def offer(*filters: FilterPicture) -> None:
+        result = answer()
+        assert result.unit is not None
+        panel.show_result(replace(result, unit=replace(result.unit, filters=filters)))
+
+    weights = np.full((5, 5, 4), 90, np.uint8)
+    offer(FilterPicture(weights, 12, 1.0), FilterPicture(weights, 3, 0.5))
     assert panel.filters.isVisible()
+    assert [tile.caption for tile in panel.filters.tiles] == ["12", "3"]
+    offer(FilterPicture(weights, None, 1.0))
     assert panel.filters_title.text() == "Its filter"
-    assert [tile.caption for tile in panel.filters.tiles] == ["12"]
-    panel.set_filters([])
+    offer()
     assert not panel.filters.isVisible()
 
 
@@ -181,6 +190,7 @@ def test_a_click_on_a_strong_unit_chooses_it(
 
 
 def test_strongest_units_are_switched_on_and_off(strongest: StrongestPanel, state: ViewState) -> None:
+    state.update(strongest=0)
     assert strongest.hint.isVisible()
     pick(strongest.count, "16")
     assert state.look.strongest == 16
