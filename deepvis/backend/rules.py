@@ -40,24 +40,30 @@ class _RectifierRule(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: torch.Tensor, low: float, high: float, switch: RuleSwitch, inplace: bool) -> torch.Tensor:
         ctx.switch = switch
-        # The open interval is read off before an in-place clamp destroys z; for a plain ReLU the output tells as much.
-        bounded = math.isfinite(high)
-        inside = ((z > low) & (z < high)) if bounded else None
-        if inplace:
-            result = z.clamp_(low, high) if bounded else z.clamp_(min=low)
-            ctx.mark_dirty(z)
+        ctx.plain = low == 0 and math.isinf(high)
+        if ctx.plain:
+            result = z.relu_() if inplace else z.relu()
+            inside = result  # positive exactly where z is: no mask has to be made, as in PyTorch's own rectifier
         else:
-            result = z.clamp(low, high) if bounded else z.clamp(min=low)
-        ctx.save_for_backward(result > low if inside is None else inside)
+            # The open interval is read off before an in-place clamp destroys z.
+            inside = (z > low) & (z < high)
+            result = z.clamp_(low, high) if inplace else z.clamp(low, high)
+        if inplace:
+            ctx.mark_dirty(z)
+        ctx.save_for_backward(inside)
         return result
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         rule = ctx.switch.rule
-        gradient = gradients[0] if rule == "gradient" else gradients[0].clamp(min=0)
+        (gradient,) = gradients
         if rule != "deconvnet":
             (inside,) = ctx.saved_tensors
-            gradient = gradient * inside
+            gradient = torch.ops.aten.threshold_backward(gradient, inside, 0) if ctx.plain else gradient * inside
+        if rule == "guided":
+            gradient = gradient.clamp_(min=0)
+        elif rule == "deconvnet":
+            gradient = gradient.clamp(min=0)
         return gradient, None, None, None, None
 
 

@@ -39,7 +39,7 @@ def filters(net: Network, layer: str) -> FloatArray:
         values = values.transpose(0, 1)
     if values.dim() == 2:
         values = values[:, :, None, None]
-    result: FloatArray = values.to(torch.float32).contiguous().cpu().numpy()
+    result: FloatArray = values.to(torch.float32, copy=True).contiguous().cpu().numpy()
     return result
 
 
