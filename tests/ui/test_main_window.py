@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDropEvent, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QMenu, QWidget
@@ -384,6 +384,12 @@ def test_a_recording_streams_pictures_of_one_size_and_stops_when_the_disk_is_ful
 # --------------------------------------------------------------------------------- random actions
 
 
+def close_popup() -> None:
+    popup = QApplication.activePopupWidget()
+    if popup is not None:
+        popup.close()
+
+
 def act(window: MainWindow, backend: FakeBackend, rng: random.Random) -> None:
     """One thing that a person might do, or that might happen to them."""
     kind = rng.choice(
@@ -454,10 +460,15 @@ def test_a_thousand_random_actions_raise_nothing_and_leave_no_thread(
     # Closing is another test's subject; here it would end the walk early.
     monkeypatch.setattr(MainWindow, "close", lambda self: False)
     threads = threading.active_count()
+    # A menu that opens from a button runs an event loop of its own until somebody closes it.
+    closer = QTimer(interval=20)
+    closer.timeout.connect(close_popup)
+    closer.start()
     for step in range(1000):
         act(window, backend, rng)
         assert threading.active_count() <= threads + 2, step
         assert not [e for e in window.log.entries() if e.problem.key.startswith("exception")], step
+    closer.stop()
     monkeypatch.undo()
     for dialog in window.findChildren(QDialog):
         dialog.reject()
