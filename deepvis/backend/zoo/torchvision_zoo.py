@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from pathlib import Path
@@ -42,7 +43,8 @@ def build(
     """
     card = default_weights(name)
     if weights == "random":
-        return _described(name, _new(name, None, seed), card, trained=False, labels=False, note=UNTRAINED)
+        size = int(card.transforms().crop_size[0])
+        return _described(name, _new(name, size, None, seed), card, size, trained=False, labels=False, note=UNTRAINED)
     if weights == "default":
         path = checkpoint_directory() / card.url.rsplit("/", 1)[1]
         if not path.is_file():
@@ -57,13 +59,14 @@ def build(
         path = Path(weights).expanduser()
         tensors = read_state_dict(path)
     classes = _classes_of(tensors)
-    module = _new(name, classes, seed, with_auxiliary=_has_auxiliary(name, tensors))
+    size = _trained_size(tensors) or int(card.transforms().crop_size[0])
+    module = _new(name, size, classes, seed, with_auxiliary=_has_auxiliary(name, tensors))
     fit(module, tensors, path)
     for auxiliary in _AUXILIARY.get(name, ()):
         setattr(module, auxiliary, None)
     if name in _AUXILIARY:
         module.aux_logits = False  # type: ignore[assignment]
-    return _described(name, module, card, trained=True, labels=classes == len(card.meta["categories"]))
+    return _described(name, module, card, size, trained=True, labels=classes == len(card.meta["categories"]))
 
 
 def default_weights(name: str) -> Any:
@@ -80,11 +83,13 @@ def default_weights(name: str) -> Any:
         ) from error
 
 
-def _new(name: str, classes: int | None, seed: int, with_auxiliary: bool = False) -> nn.Module:
+def _new(name: str, size: int, classes: int | None, seed: int, with_auxiliary: bool = False) -> nn.Module:
     """The network with random weights, the same for the same seed; the global random state stays as it was."""
     from torchvision import models
 
     options: dict[str, Any] = {} if classes is None else {"num_classes": classes}
+    if name.startswith("vit_"):
+        options["image_size"] = size
     if name in _AUXILIARY:
         # The files were trained on inputs normalised in another way, which the networks convert to themselves.
         options |= {
@@ -109,13 +114,23 @@ def _classes_of(tensors: StateDict) -> int:
     return int(last.shape[0]) if last.dim() else 1
 
 
+def _trained_size(tensors: StateDict) -> int | None:
+    """The input size of a vision transformer, whose positions are weights; None for other networks."""
+    named = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+    positions, patches = named.get("encoder.pos_embedding"), named.get("conv_proj.weight")
+    if positions is None or patches is None or positions.dim() != 3:
+        return None
+    return math.isqrt(positions.shape[1] - 1) * int(patches.shape[-1])
+
+
 def _has_auxiliary(name: str, tensors: StateDict) -> bool:
     return any(key.removeprefix("module.").startswith(_AUXILIARY.get(name, ("\0",))) for key in tensors)
 
 
-def _described(name: str, module: nn.Module, card: Any, *, trained: bool, labels: bool, note: str = "") -> Built:
+def _described(
+    name: str, module: nn.Module, card: Any, size: int, *, trained: bool, labels: bool, note: str = ""
+) -> Built:
     transforms = card.transforms()
-    size = int(transforms.crop_size[0])
     return Built(
         module=module,
         name=name,
@@ -123,7 +138,7 @@ def _described(name: str, module: nn.Module, card: Any, *, trained: bool, labels
         input_size=(size, size),
         mean=tuple(float(value) for value in transforms.mean),
         std=tuple(float(value) for value in transforms.std),
-        resize_to=int(transforms.resize_size[0]),
+        resize_to=round(int(transforms.resize_size[0]) * size / int(transforms.crop_size[0])),
         interpolation=transforms.interpolation.value,
         labels=tuple(card.meta["categories"]) if labels else None,
         trained=trained,

@@ -117,6 +117,16 @@ def test_classifiers_for_training_are_dropped_and_inputs_converted(tmp_path: Pat
         assert torch.allclose(net.forward(x), own(x), atol=1e-5)
 
 
+def test_a_vision_transformer_has_the_size_that_its_file_was_trained_for(tmp_path: Path) -> None:
+    with torch.device("meta"):
+        own = models.get_model("vit_b_32", weights=None, image_size=320)
+    small = {name: torch.zeros(tensor.shape) for name, tensor in own.state_dict().items()}
+    torch.save(small, tmp_path / "own.pth")
+    net = load("vit_b_32", "cpu", weights=str(tmp_path / "own.pth"))
+    assert net.input_size == (320, 320)
+    assert net.preprocessing.resize_to == round(256 * 320 / 224)
+
+
 def test_random_weights_are_marked_seeded_and_have_no_labels_to_mislead() -> None:
     state = torch.random.get_rng_state()
     net = load(SMALL, "cpu", weights="random")
