@@ -49,8 +49,10 @@ def build(
         path = checkpoint_directory() / card.url.rsplit("/", 1)[1]
         if not path.is_file():
             entry = table().get(name)
-            size = entry.download if entry else None
-            download(card.url, path, name, sha256=hash_prefix(path.name), size=size, progress=progress, cancel=cancel)
+            expected = entry.download if entry else None
+            download(
+                card.url, path, name, sha256=hash_prefix(path.name), size=expected, progress=progress, cancel=cancel
+            )
         try:
             tensors = read_state_dict(path)
         except ModelError as error:
