@@ -155,7 +155,7 @@ class LayerChips(QWidget):
                     left += width
                 text = rest
             group = head
-            boxed = layer.kind not in ("pool", "dropout", "flatten")
+            boxed = layer.kind not in ("pool", "dropout", "flatten", "relu")
             note = layer.text if boxed else ""
             width = max(names.horizontalAdvance(text), notes.horizontalAdvance(note)) + padding * (2 if boxed else 1)
             chips.append(Chip(layer, text, note, boxed, left, width))
