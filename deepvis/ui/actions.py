@@ -186,6 +186,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
                ("Ctrl+2",), checkable=True),
     ActionSpec("window.messages", "Messages", "Everything that was reported, with details", "Window",
                ("Ctrl+3",), checkable=True),
+    ActionSpec("window.lab", "Lab", "Show or hide what takes many steps: occlusion", "Window",
+               ("Y", "Ctrl+4"), checkable=True),
     ActionSpec("window.timings", "Timings", "Time spent in each stage of a frame", "Window", ("5",), checkable=True),
     ActionSpec("window.reset", "Reset layout", "Put every panel back in its place", "Window", ("Ctrl+0",)),
     ActionSpec("window.escape", "Reset the view", "Leave presentation, zoom and frozen origin", "Window", ("Esc",)),

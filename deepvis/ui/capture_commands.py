@@ -84,6 +84,10 @@ class CaptureCommands(QObject):
         """Save the layer's values of the next frame."""
         self._sender.ask_raw(self._save_result)
 
+    def ask(self, title: str, what: str, ending: str, content: Any) -> None:
+        """Ask for a name, and save this content: a picture where ``ending`` is png, arrays by name where it is npz."""
+        self._ask(title, what, ending, lambda path: self._backend.save(path, content))
+
     def record(self, on: bool) -> None:
         """Begin or end a recording."""
         if not on:

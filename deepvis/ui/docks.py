@@ -14,6 +14,7 @@ from deepvis.ui import theme
 LAYOUT_VERSION = 1
 SIDE_WIDTHS = (304, 320)
 MESSAGES_HEIGHT = 200
+LAB_HEIGHT = 300
 
 
 class DockHandle(QWidget):
@@ -97,31 +98,35 @@ def make_dock(window: QMainWindow, name: str, title: str, widgets: tuple[QWidget
 
 
 class Docks:
-    """The three docks of the window."""
+    """The four docks of the window; those at the bottom are as wide as the window."""
 
-    def __init__(self, window: QMainWindow, left: QDockWidget, right: QDockWidget, messages: QDockWidget) -> None:
+    def __init__(
+        self, window: QMainWindow, left: QDockWidget, right: QDockWidget, messages: QDockWidget, lab: QDockWidget
+    ) -> None:
         self._window = window
-        self.left, self.right, self.messages = left, right, messages
+        self.left, self.right, self.messages, self.lab = left, right, messages, lab
         window.setDockNestingEnabled(True)
-        window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
-        window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
+        window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
         self.reset()
 
     def reset(self) -> None:
-        """Every dock in its first place and size; messages hidden."""
+        """Every dock in its first place and size; lab and messages hidden."""
         window = self._window
         places = (
             (self.left, Qt.DockWidgetArea.LeftDockWidgetArea),
             (self.right, Qt.DockWidgetArea.RightDockWidgetArea),
+            (self.lab, Qt.DockWidgetArea.BottomDockWidgetArea),
             (self.messages, Qt.DockWidgetArea.BottomDockWidgetArea),
         )
         for dock, area in places:
             dock.setFloating(False)
             window.removeDockWidget(dock)
             window.addDockWidget(area, dock)
-            dock.setVisible(dock is not self.messages)
+            dock.setVisible(dock in (self.left, self.right))
         self.fit_width()
-        window.resizeDocks([self.messages], [theme.scaled(MESSAGES_HEIGHT)], Qt.Orientation.Vertical)
+        heights = [theme.scaled(LAB_HEIGHT), theme.scaled(MESSAGES_HEIGHT)]
+        window.resizeDocks([self.lab, self.messages], heights, Qt.Orientation.Vertical)
 
     def fit_width(self) -> None:
         """Give the side docks the width that their content needs at the present size of type."""

@@ -55,6 +55,7 @@ class WindowCommands:
             "window.input": lambda on: self._window.docks.left.setVisible(on),
             "window.unit": lambda on: self._window.docks.right.setVisible(on),
             "window.messages": lambda on: self._window.docks.messages.setVisible(on),
+            "window.lab": self.show_lab,
             "window.timings": self.show_timings,
             "window.reset": lambda: self._window.docks.reset(),
             "window.escape": self.escape,
@@ -68,6 +69,7 @@ class WindowCommands:
             "window.input": not docks.left.isHidden(),
             "window.unit": not docks.right.isHidden(),
             "window.messages": not docks.messages.isHidden(),
+            "window.lab": not docks.lab.isHidden(),
             "window.presentation": self._presenting,
             "window.help": self._window.help_sheet.isVisible(),
             "window.timings": self._store.get(settings.TIMINGS),
@@ -142,6 +144,12 @@ class WindowCommands:
         """Show each stage's time in the status bar."""
         self._store.set(settings.TIMINGS, on)
         self._window.timings.setVisible(on)
+
+    def show_lab(self, on: bool) -> None:
+        """Show the lab with the focus on its Start button, or hide it."""
+        self._window.docks.lab.setVisible(on)
+        if on:
+            self._window.lab.focus()
 
     def show_details(self, key: str) -> None:
         """Open the log at this message."""

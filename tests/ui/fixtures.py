@@ -43,6 +43,8 @@ from deepvis.messages import (
     ViewRequest,
     ViewResult,
 )
+from deepvis.options import Option
+from tests.ui.occlusion_run import RUN_OPTIONS
 
 FloatMaps = npt.NDArray[np.float32]
 
@@ -401,6 +403,9 @@ class FakeBackend:
 
     def control_source(self, control: str, value: Any = None) -> None:
         self.calls.append(("control_source", control, value))
+
+    def run_options(self, name: str) -> tuple[Option, ...]:
+        return RUN_OPTIONS[name]
 
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
         self.calls.append(("start_run", name, options, image))
