@@ -14,7 +14,6 @@ from deepvis.ui import theme
 LAYOUT_VERSION = 1
 SIDE_WIDTHS = (304, 320)
 MESSAGES_HEIGHT = 200
-LAB_HEIGHT = 300
 
 
 class DockHandle(QWidget):
@@ -125,8 +124,7 @@ class Docks:
             window.addDockWidget(area, dock)
             dock.setVisible(dock in (self.left, self.right))
         self.fit_width()
-        heights = [theme.scaled(LAB_HEIGHT), theme.scaled(MESSAGES_HEIGHT)]
-        window.resizeDocks([self.lab, self.messages], heights, Qt.Orientation.Vertical)
+        window.resizeDocks([self.messages], [theme.scaled(MESSAGES_HEIGHT)], Qt.Orientation.Vertical)
 
     def fit_width(self) -> None:
         """Give the side docks the width that their content needs at the present size of type."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import QEvent, QRectF, Qt
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from deepvis.messages import RunUpdate, UInt8Array
@@ -107,8 +107,13 @@ class OcclusionView(QWidget):
         controls.addStretch(1)
         pictures = QHBoxLayout()
         pictures.setSpacing(theme.MEDIUM)
-        pictures.addLayout(_column(self.picture, self.target, label("", "quiet")), 1)
-        pictures.addLayout(_column(self.covered, self.values, self.place), 1)
+        self._columns = (
+            _column(self.picture, self.target, label("", "quiet")),
+            _column(self.covered, self.values, self.place),
+        )
+        for each in self._columns:
+            pictures.addWidget(each)
+        pictures.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.SMALL)
@@ -119,6 +124,16 @@ class OcclusionView(QWidget):
         self.picture.hovered.connect(self._hover)
         self.picture.left.connect(self.leave)
         self._say_meaning()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the pictures the width that square ones fill, and that their captions need."""
+        super().resizeEvent(event)
+        captions = 2 * self.place.sizeHint().height() + theme.scaled(theme.SMALL)
+        height = self.height() - self.map.sizeHint().height() - captions - theme.SMALL
+        widest = (self.width() - theme.MEDIUM) // 2
+        width = max(theme.scaled(32), min(widest, max(height, self.place.sizeHint().width())))
+        for column in self._columns:
+            column.setFixedWidth(width)
 
     # -------------------------------------------------------------------------------------------------------- content
 
@@ -213,10 +228,12 @@ class OcclusionView(QWidget):
         self.map.setToolTip(_MEANINGS[name])
 
 
-def _column(view: QWidget, *captions: QWidget) -> QVBoxLayout:
-    column = QVBoxLayout()
+def _column(view: QWidget, *captions: QWidget) -> QWidget:
+    holder = QWidget()
+    column = QVBoxLayout(holder)
+    column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(2)
     column.addWidget(view, 1)
     for caption in captions:
         column.addLayout(row(caption))
-    return column
+    return holder

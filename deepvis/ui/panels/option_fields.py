@@ -11,6 +11,7 @@ from PySide6.QtGui import QValidator, QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QCompleter, QDoubleSpinBox, QLineEdit, QSizePolicy, QWidget
 
 from deepvis.options import Option
+from deepvis.ui import theme
 from deepvis.ui.panels.controls import Choice, row
 
 _EMPTY = -1e9
@@ -58,6 +59,7 @@ class NumberBox(QDoubleSpinBox):
         self.setDecimals(0 if self._whole else 6)
         self.setRange(_EMPTY, -_EMPTY)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.lineEdit().setTextMargins(theme.TIGHT, 0, 0, 0)
         if option.unit:
             self.setSuffix(f" {option.unit}")
         if self._optional:

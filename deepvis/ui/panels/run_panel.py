@@ -33,7 +33,7 @@ from deepvis.ui.view_state import ViewState
 from deepvis.ui.views.numbers import format_percent, format_value
 
 _PRESENT = "present"
-_FORM_WIDTH, _PROGRESS_WIDTH = 304, 288
+_FORM_WIDTH, _PROGRESS_WIDTH, _HEIGHT = 304, 288, 208
 
 
 class RunView(Protocol):
@@ -156,9 +156,7 @@ class RunPanel(QWidget):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(form)
-        area.setFixedWidth(theme.scaled(_FORM_WIDTH))
         middle = QWidget()
-        middle.setFixedWidth(theme.scaled(_PROGRESS_WIDTH))
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.SMALL)
@@ -176,6 +174,7 @@ class RunPanel(QWidget):
         outer.addWidget(middle)
         outer.addWidget(self.view, 1)
         self._columns = (area, middle)
+        self._follow_scale()
 
     def _connect(self) -> None:
         self.start.clicked.connect(self.begin)
@@ -326,7 +325,8 @@ class RunPanel(QWidget):
         for button in (self.pause, self.cancel):
             button.setEnabled(run is not None)
         waiting = self.runs.waiting
-        self.chosen.set_options([(f"Run {each.id} · {each.state}", each.id) for each in waiting])
+        offered = [(f"Run {each.id} · {each.state}", each.id) for each in waiting]
+        self.chosen.set_options(offered or [("No run", None)])
         self.chosen.set_value(self.runs.chosen_id)
         self.chosen.setEnabled(len(waiting) > 1)
         self.save.setEnabled(self._shown_id is not None)
@@ -366,7 +366,8 @@ class RunPanel(QWidget):
     def _follow_scale(self) -> None:
         for column, width in zip(self._columns, (_FORM_WIDTH, _PROGRESS_WIDTH), strict=True):
             column.setFixedWidth(theme.scaled(width))
-        self.pause.setMinimumWidth(0)
+        # The figures come with the first step; a scroll bar that came with them would move everything.
+        self.setMinimumHeight(theme.scaled(_HEIGHT))
 
 
 def run_text(run: RunStatus, ahead: int = 0) -> str:
