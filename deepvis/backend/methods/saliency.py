@@ -15,7 +15,7 @@ from deepvis.backend.methods.smoothgrad import smoothgrad
 from deepvis.backend.network import Image, Network, Target
 from deepvis.messages import FloatArray
 
-SaliencyMethod = Literal["gradient", "smoothgrad", "integrated"]
+SaliencyMethod = Literal["gradient", "smoothgrad", "integrated_gradients"]
 SALIENCY_METHODS: tuple[SaliencyMethod, ...] = get_args(SaliencyMethod)
 
 
@@ -38,13 +38,14 @@ def saliency(
     image : uint8 (H, W, 3) RGB, or a preprocessed float32 (1, c, h, w) tensor.
     target : class index, label, or None for the network's own top class. The score is its logit.
     method : ``gradient``: max over channels of |d logit / d input|. ``smoothgrad``: the same of the mean gradient over
-        ``samples`` noisy copies (see :func:`smoothgrad`; ``samples``, ``noise``, ``seed``). ``integrated``: the
-        magnitude of the attribution of each pixel (see :func:`integrated_gradients`; ``steps``, ``baseline``), summed
-        over channels.
+        ``samples`` noisy copies (see :func:`smoothgrad`; ``samples``, ``noise``, ``seed``). ``integrated_gradients``:
+        the magnitude of the attribution of each pixel (see :func:`integrated_gradients`; ``steps``, ``baseline``),
+        summed over channels.
 
     Returns
     -------
-    float32 (h, w) >= 0 at the network's input size, in logit per unit of normalised input (``integrated``: in logits).
+    float32 (h, w) >= 0 at the network's input size, in logit per unit of normalised input (``integrated_gradients``: in
+    logits).
 
     Raises
     ------
@@ -59,7 +60,7 @@ def saliency(
     result: FloatArray
     if method == "smoothgrad":
         return smoothgrad(net, image, target, samples=samples, noise=noise, seed=seed)
-    if method == "integrated":
+    if method == "integrated_gradients":
         result = abs(integrated_gradients(net, image, target, steps=steps, baseline=baseline).sum(0))
         return result
     if method != "gradient":

@@ -393,7 +393,7 @@ def test_a_network_under_no_grad_gets_one_clear_error(image):
         lambda: methods.backproject(net, image, "conv", 0),
         lambda: methods.saliency(net, image),
         lambda: methods.grad_cam(net, image),
-        lambda: methods.saliency(net, image, 0, "integrated"),
+        lambda: methods.saliency(net, image, 0, "integrated_gradients"),
     ):
         with pytest.raises(NetworkError, match=r"'frozen' gives no gradients.*quantised"):
             call()

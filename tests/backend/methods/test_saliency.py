@@ -42,7 +42,7 @@ def test_integrated_gradients_equal_captums(resnet, image, close):
         found = methods.integrated_gradients(resnet, image, 3, steps=12, baseline=baseline)
         close(found, expected[0].numpy())
         close(
-            methods.saliency(resnet, image, 3, "integrated", steps=12, baseline=baseline),
+            methods.saliency(resnet, image, 3, "integrated_gradients", steps=12, baseline=baseline),
             expected[0].sum(0).abs().numpy(),
         )
 
@@ -87,8 +87,8 @@ def test_smoothgrad_without_noise_is_the_saliency(tiny, image, close):
         ({"method": "smoothgard"}, ValueError, "smoothgrad"),
         ({"method": "smoothgrad", "samples": 0}, ValueError, "at least 1"),
         ({"method": "smoothgrad", "noise": -0.1}, ValueError, "0 to 10"),
-        ({"method": "integrated", "steps": 0}, ValueError, "at least 1"),
-        ({"method": "integrated", "baseline": "white"}, ValueError, "'black' or 'grey'"),
+        ({"method": "integrated_gradients", "steps": 0}, ValueError, "at least 1"),
+        ({"method": "integrated_gradients", "baseline": "white"}, ValueError, "'black' or 'grey'"),
     ],
 )
 def test_what_is_out_of_range_is_named_with_the_range(options, error, said, tiny, image):

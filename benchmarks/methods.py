@@ -1,0 +1,208 @@
+"""How fast the methods are beside a bare network and beside captum: ``python -m benchmarks.methods``.
+
+Every figure is a ratio of two times that were measured in turn in one run: each round runs every contestant once, a
+ratio is taken within the round, and the median over the rounds is printed, so that what else the computer does hardly
+shows. Networks have random weights. Needs captum and torchvision.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import captum.attr
+import torch
+import torchvision
+from torch import nn
+
+from deepvis.backend.methods.backprojection import backproject_tensor, backproject_units, strongest_units
+from deepvis.backend.methods.differentiation import differentiable_pass
+from deepvis.backend.methods.occlusion import occlusion
+from deepvis.backend.methods.saliency import target_gradient
+from deepvis.backend.network import Network
+
+LAYERS = {"alexnet": "features.8", "vgg16": "features.21", "resnet18": "layer3", "googlenet": "inception4a"}
+FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+"""bf16 is channels last, as the live view runs it."""
+
+Contestant = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """``value`` times as long (or as fast, for the captum rows) with the quartiles over the rounds."""
+
+    what: str
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.what:<58} {self.value:5.2f}  ({self.low:.2f} to {self.high:.2f})"
+
+
+def rounds(contestants: dict[str, Contestant], count: int) -> dict[str, list[float]]:
+    """Seconds of every contestant in every round, after one round that does not count."""
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for number in range(count + 1):
+        for name, contestant in contestants.items():
+            began = time.perf_counter()
+            contestant()
+            if number:
+                times[name].append(time.perf_counter() - began)
+    return times
+
+
+def ratio(what: str, over: Sequence[float], under: Sequence[float]) -> Ratio:
+    """The median and quartiles of the ratios within each round."""
+    values = [a / b for a, b in zip(over, under, strict=True)]
+    if len(values) < 2:
+        return Ratio(what, values[0], values[0], values[0])
+    low, middle, high = statistics.quantiles(values, n=4)
+    return Ratio(what, middle, low, high)
+
+
+def make(name: str, dtype: torch.dtype) -> tuple[Network, nn.Module]:
+    """A network with random weights, and a copy for captum, whose hooks cannot stand in-place rectifiers."""
+    options = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+    torch.manual_seed(0)
+    module = getattr(torchvision.models, name)(weights=None, **options).eval()
+    net = Network(module, name=name)
+    if dtype is not torch.float32:
+        net = net.converted(dtype, channels_last=True)
+    twin = net.converted(dtype, channels_last=dtype is not torch.float32).module
+    for part in twin.modules():
+        if isinstance(part, nn.ReLU):
+            part.inplace = False
+    return net, twin
+
+
+def back_projection(name: str, count: int) -> list[Ratio]:
+    """A live back-projection beside the bare gradient and captum, and the grid of nine beside one; in both formats."""
+    x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    contestants: dict[str, Contestant] = {}
+    for label, dtype in FORMATS.items():
+        contestants |= {f"{what} {label}": run for what, run in _contestants(name, dtype, x).items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # captum says at every call that it sets hooks
+        times = rounds(contestants, count)
+    found = []
+    for label in FORMATS:
+        unit, target = times[f"unit {label}"], times[f"class {label}"]
+        found += [
+            ratio(f"{name} {label}: live frame with back-projection / bare gradient", unit, times[f"bare {label}"]),
+            ratio(f"{name} {label}: guided, of a class / bare gradient", target, times[f"bare {label}"]),
+            ratio(f"{name} {label}: speed-up over captum in {label}", times[f"captum {label}"], target),
+            ratio(f"{name} {label}: speed-up over captum in fp32", times["captum fp32"], target),
+            ratio(f"{name} {label}: grid of nine / one back-projection", times[f"nine {label}"], unit),
+        ]
+    return found
+
+
+def _contestants(name: str, dtype: torch.dtype, x: torch.Tensor) -> dict[str, Contestant]:
+    net, twin = make(name, dtype)
+    layer = LAYERS[name]
+    typed = x.to(dtype)
+    if dtype is torch.bfloat16:
+        typed = typed.contiguous(memory_format=torch.channels_last)
+    guide = captum.attr.GuidedBackprop(twin)
+
+    def bare() -> None:
+        leaf = typed.clone().requires_grad_()
+        torch.autograd.grad(net.module(leaf)[0, 0], leaf)
+
+    def captums() -> None:
+        guide.attribute(typed.clone().requires_grad_(), target=0)
+
+    def of_class() -> None:
+        target_gradient(differentiable_pass(net, typed, (), "guided"), 0)
+
+    def of_unit() -> None:
+        # As in the window: the whole pass, since its predictions are shown as well.
+        backproject_tensor(differentiable_pass(net, typed, (layer,), "guided"), layer, 3)
+
+    def nine() -> None:
+        done = differentiable_pass(net, typed, (layer,), "guided")
+        for _ in backproject_units(done, layer, strongest_units(done.activations[layer], 9)):
+            pass
+
+    return {"bare": bare, "captum": captums, "class": of_class, "unit": of_unit, "nine": nine}
+
+
+def occluding(name: str, count: int) -> list[Ratio]:
+    """Occlusion (224 px, window 32, stride 16) beside captum's default and its best batch size."""
+    net, _ = make(name, torch.float32)
+    x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    black = net.preprocessing.normalise(torch.zeros_like(x))
+    method = captum.attr.Occlusion(net.module)
+    maps: dict[str, torch.Tensor] = {}
+
+    def captum_with(batch: int) -> Contestant:
+        def run() -> None:
+            with torch.no_grad():
+                maps["captum"] = method.attribute(
+                    x, (3, 32, 32), (3, 16, 16), black, target=0, perturbations_per_eval=batch
+                )
+
+        return run
+
+    def ours(precision: str) -> Contestant:
+        def run() -> None:
+            found = occlusion(net, x, 0, 32, 16, precision=precision)  # type: ignore[arg-type]
+            maps[precision] = torch.from_numpy(found.drop)
+
+        return run
+
+    contestants = {f"captum {batch}": captum_with(batch) for batch in (1, 4, 8, 16, 32)}
+    contestants |= {"fp32": ours("fp32"), "auto": ours("auto")}
+    times = rounds(contestants, count)
+    best = min((name for name in times if name.startswith("captum")), key=lambda name: statistics.median(times[name]))
+    for precision in ("fp32", "auto"):
+        pair = torch.stack([maps["captum"][0, 0].flatten(), maps[precision].flatten()])
+        print(f"  {name}: correlation of the {precision} map with captum's {float(torch.corrcoef(pair)[0, 1]):.6f}")
+    return [
+        ratio(f"{name}: captum default / deepvis {p} (speed-up)", times["captum 1"], times[p]) for p in ("fp32", "auto")
+    ] + [ratio(f"{name}: {best} (its best) / deepvis {p} (speed-up)", times[best], times[p]) for p in ("fp32", "auto")]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of each comparison (9)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch (2)")
+    parser.add_argument("--networks", nargs="+", default=list(LAYERS), choices=list(LAYERS))
+    parser.add_argument("--occlusion", nargs="*", default=["alexnet", "resnet18"], choices=list(LAYERS))
+    parser.add_argument("--skip-back-projection", action="store_true")
+    parser.add_argument("--json", metavar="FILE", help="write the figures as well")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    load = f", load average {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
+    print(f"torch {torch.__version__}, {options.threads} threads{load}; median ratio (quartiles)")
+    found: list[Ratio] = []
+    for name in () if options.skip_back_projection else options.networks:
+        for figure in back_projection(name, options.rounds):
+            print(figure, flush=True)
+            found.append(figure)
+    for end in ("fp32: speed-up over captum in fp32", "bf16: speed-up over captum in fp32"):
+        values = [figure.value for figure in found if figure.what.endswith(end)]
+        if len(values) > 1:
+            print(f"{'geometric mean, ' + end:<58} {statistics.geometric_mean(values):5.2f}")
+    for name in options.occlusion:
+        for figure in occluding(name, max(1, options.rounds // 4)):
+            print(figure, flush=True)
+            found.append(figure)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(
+                [{"what": f.what, "median": f.value, "quartiles": [f.low, f.high]} for f in found], file, indent=1
+            )
+
+
+if __name__ == "__main__":
+    main()
