@@ -278,9 +278,9 @@ def view_result(
         if request.probe is not None:
             values = layer_values(layer)
             at, y, x = request.probe
-            probe = float(
-                values[at] if values.ndim == 1 else values[at, int(y * values.shape[1]), int(x * values.shape[2])]
-            )
+            # A probe of the layer before may still be on its way.
+            own = values[at] if at < len(values) else np.float32(np.nan)
+            probe = float(own if own.ndim == 0 else own[int(y * own.shape[0]), int(x * own.shape[1])])
     if request.unit is not None:
         unit = unit_result(by_name[request.unit.layer], request.unit)
     if request.back is not None:
