@@ -14,6 +14,7 @@ from deepvis.ui import theme
 LAYOUT_VERSION = 1
 SIDE_WIDTHS = (304, 320)
 MESSAGES_HEIGHT = 200
+LAB_HEIGHT = 312
 
 
 class DockHandle(QWidget):
@@ -112,6 +113,7 @@ class Docks:
     def reset(self) -> None:
         """Every dock in its first place and size; lab and messages hidden."""
         window = self._window
+        self._lab_has_height = False
         places = (
             (self.left, Qt.DockWidgetArea.LeftDockWidgetArea),
             (self.right, Qt.DockWidgetArea.RightDockWidgetArea),
@@ -125,6 +127,13 @@ class Docks:
             dock.setVisible(dock in (self.left, self.right))
         self.fit_width()
         window.resizeDocks([self.messages], [theme.scaled(MESSAGES_HEIGHT)], Qt.Orientation.Vertical)
+
+    def show_lab(self, on: bool) -> None:
+        """Show or hide the lab; it gets its own height when it is shown first, since hidden docks cannot be resized."""
+        self.lab.setVisible(on)
+        if on and not self._lab_has_height:
+            self._lab_has_height = True
+            self._window.resizeDocks([self.lab], [theme.scaled(LAB_HEIGHT)], Qt.Orientation.Vertical)
 
     def fit_width(self) -> None:
         """Give the side docks the width that their content needs at the present size of type."""
@@ -142,6 +151,7 @@ class Docks:
         if data is None or not self._window.restoreState(data, LAYOUT_VERSION):
             return False
         self.messages.hide()
+        self._lab_has_height = not self.lab.isHidden()
         return True
 
 

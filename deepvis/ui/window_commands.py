@@ -147,7 +147,7 @@ class WindowCommands:
 
     def show_lab(self, on: bool) -> None:
         """Show the lab with the focus on its Start button, or hide it."""
-        self._window.docks.lab.setVisible(on)
+        self._window.docks.show_lab(on)
         if on:
             self._window.lab.focus()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from deepvis.messages import RunStatus, ViewResult
@@ -12,8 +12,6 @@ from deepvis.ui.panels.controls import row
 from deepvis.ui.panels.occlusion_view import OcclusionView
 from deepvis.ui.panels.run_panel import RunKind, RunPanel
 from deepvis.ui.view_state import ViewState
-
-_HEIGHT = 312
 
 KINDS: tuple[RunKind, ...] = (
     RunKind(
@@ -69,9 +67,6 @@ class LabPanel(QWidget):
         column.addLayout(header)
         column.addWidget(area, 1)
         self.tabs.currentChanged.connect(self.stack.setCurrentIndex)
-
-    def sizeHint(self) -> QSize:  # noqa: D102
-        return QSize(super().sizeHint().width(), theme.scaled(_HEIGHT))
 
     def show_result(self, result: ViewResult) -> None:
         """The frame of this result is the present one now."""
