@@ -90,3 +90,28 @@ def augment(
     grid = F.affine_grid(theta.to(images.device), [count, 3, size, size], align_corners=False)
     out = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     return out.contiguous(memory_format=torch.channels_last)
+
+
+def recolour(images: Tensor, colour: float, generator: torch.Generator) -> Tensor:
+    """Change each picture's saturation and brightness, as cameras do; see `training.recipes.Phase`.
+
+    Parameters
+    ----------
+    images : Tensor, float32 (N, 3, H, W) in 0 to 1
+    colour : float
+        In 0 to 1; at 0 nothing is drawn and the pictures come back as they are.
+    generator : torch.Generator
+        On the CPU; the only source of chance.
+
+    Returns
+    -------
+    Tensor, float32 (N, 3, H, W) in 0 to 1, channels last in memory
+    """
+    if colour == 0.0:
+        return images
+    drawn = torch.rand(2, len(images), 1, 1, 1, generator=generator).to(images.device)
+    saturation = 1 - colour + 1.25 * colour * drawn[0]
+    brightness = 1 - colour / 4 + colour / 2 * drawn[1]
+    grey = images.mean(1, keepdim=True)
+    changed = (grey + (images - grey) * saturation) * brightness
+    return changed.clamp_(0, 1).contiguous(memory_format=torch.channels_last)

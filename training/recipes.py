@@ -18,10 +18,14 @@ class Phase:
     sizes : tuple of (int, float)
         Side of the pictures in pixels and the share of the batches that have it. Batches of 64 px and less hold
         shifted whole pictures and crops of enlarged ones; larger batches hold whole pictures.
+    colour : float
+        How far colours are changed, in 0 to 1: each picture's saturation is multiplied by a number drawn uniformly from
+        1 - `colour` to 1 + `colour` / 4, and its brightness by one from 1 - `colour` / 4 to 1 + `colour` / 4.
     """
 
     until: float
     sizes: tuple[tuple[int, float], ...]
+    colour: float = 0.0
 
     def size(self, chance: float) -> int:
         """The side in pixels that a number drawn uniformly from [0, 1) chooses."""
@@ -143,18 +147,18 @@ RECIPES: dict[str, Recipe] = {
         rise=0.15,
         phases=(
             Phase(0.68, ((48, 1.0),)),
-            Phase(0.93, ((64, 1.0),)),
-            Phase(1.0, ((64, 0.8), (96, 0.2))),
+            Phase(0.90225, ((64, 1.0),)),
+            Phase(1.0, ((64, 0.75), (96, 0.15), (128, 0.1)), colour=0.8),
         ),
     ),
     "tinynet-robust": Recipe(
         name="tinynet-robust",
         widths=WIDTHS,
-        images=160_000,
+        images=150_000,
         batch=128,
         peak_rate=0.05,
         rise=0.15,
-        phases=(Phase(0.55, ((48, 1.0),)), Phase(1.0, ((64, 1.0),))),
+        phases=(Phase(0.55, ((48, 1.0),), colour=0.4), Phase(1.0, ((64, 1.0),), colour=0.4)),
         label_smoothing=0.05,
         zoomed=0.3,
         ema=0.99,

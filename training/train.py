@@ -122,11 +122,12 @@ class Trainer:
         indices = self.order.indices(self.step)
         targets = torch.from_numpy(self.pictures.targets[indices]).to(self.device)
         images = batches.as_tensor(self.pictures.pixels[indices], self.device)
-        size = recipe.phase(self.step).size(float(torch.rand(1, generator=generator)))
+        phase = recipe.phase(self.step)
+        size = phase.size(float(torch.rand(1, generator=generator)))
         images = batches.augment(
             images, size, generator, zoomed=recipe.zoomed, most_zoom=recipe.most_zoom, shift=recipe.shift
         )
-        return images, targets
+        return batches.recolour(images, phase.colour, generator), targets
 
     def advance(self) -> dict[str, float]:
         """Do one step.
