@@ -197,6 +197,8 @@ class _Sitting:
             remedy = f"Did you mean {', '.join(near)}?" if near else f"deepvis layers {info.name} lists them."
             self._fail(f"{info.name} has no layer {self._layer!r}", "", remedy)
             return
+        # One picture can afford what a live view of a slow network cannot.
+        state.update(strongest=9)
         layer = state.layer
         if self._unit is None or layer is None:
             return
