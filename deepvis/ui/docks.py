@@ -14,7 +14,7 @@ from deepvis.ui import theme
 LAYOUT_VERSION = 1
 SIDE_WIDTHS = (304, 320)
 MESSAGES_HEIGHT = 200
-LAB_HEIGHT = 312
+LAB_HEIGHT = 328
 
 
 class DockHandle(QWidget):

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from deepvis.messages import RunUpdate, UInt8Array
 from deepvis.ui import theme
-from deepvis.ui.panels.controls import Choice, ElidedLabel, Figure, label, pair, row
+from deepvis.ui.panels.controls import Choice, ElidedLabel, Figure, pair, row
 from deepvis.ui.panels.occlusion_maps import MapName, OcclusionMaps
 from deepvis.ui.views.color_scale import ColorScale
 from deepvis.ui.views.image_view import ImageView
@@ -96,7 +96,8 @@ class OcclusionView(QWidget):
         self.picture.setToolTip("Point at a place to cover it; the arrow keys move from place to place")
         self.covered = ImageView(placeholder="Here comes the picture with the window in it", smooth=True)
         self.covered.setAccessibleName("Picture with the window")
-        self.target = ElidedLabel("", "quiet")
+        self.target = ElidedLabel("", "")
+        self.whole = Figure("uncovered 100.0 %, logit −0.0000", quiet=True)
         self.place = Figure("strongest window, row 999, column 999", quiet=True)
         self.values = Figure("probability 100.0 %, logit −0.0000")
         controls = QHBoxLayout()
@@ -108,7 +109,7 @@ class OcclusionView(QWidget):
         pictures = QHBoxLayout()
         pictures.setSpacing(theme.MEDIUM)
         self._columns = (
-            _column(self.picture, self.target, label("", "quiet")),
+            _column(self.picture, self.target, self.whole),
             _column(self.covered, self.values, self.place),
         )
         for each in self._columns:
@@ -148,10 +149,9 @@ class OcclusionView(QWidget):
         if before is None or before.places != self._maps.places:
             self._place = None
         self.picture.set_picture(self._maps.picture)
-        self.target.setText(
-            f"{self._maps.label} · {format_percent(self._maps.whole_probability)}, "
-            f"logit {format_value(self._maps.whole_logit)} uncovered"
-        )
+        chance, logit = format_percent(self._maps.whole_probability), format_value(self._maps.whole_logit)
+        self.target.setText(self._maps.label)
+        self.whole.setText(f"uncovered {chance}, logit {logit}")
         self._show_map()
         self._show_place()
 
@@ -235,5 +235,6 @@ def _column(view: QWidget, *captions: QWidget) -> QWidget:
     column.setSpacing(2)
     column.addWidget(view, 1)
     for caption in captions:
-        column.addLayout(row(caption))
+        stretch = () if isinstance(caption, ElidedLabel) else (1,)
+        column.addLayout(row(caption, *stretch))
     return holder

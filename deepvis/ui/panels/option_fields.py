@@ -146,7 +146,7 @@ class ChoiceField(OptionField):
     def __init__(self, option: Option) -> None:
         numeric = any(kind in ("int", "float") for kind in option.kinds)
         choices = option.choices or ()
-        entries: list[tuple[str, Any]] = [(str(each).replace("_", " ").capitalize(), each) for each in choices]
+        entries: list[tuple[str, Any]] = [(_choice_text(each), each) for each in choices]
         if option.optional:
             entries.insert(0, ("Auto", None))
         texts_only = all(isinstance(each, str) for each in choices)
@@ -307,6 +307,12 @@ def tip(option: Option) -> str:
     text = option.help.replace("; none:", f"; {empty}:")
     allowed = option.range_text
     return f"{text}\nFrom {allowed}" if _is_range(option) else f"{text}\n{allowed.capitalize()}" if allowed else text
+
+
+def _choice_text(choice: Any) -> str:
+    """``sum_of_squares`` as words, while the names of formats and layers (``fp32``) stay as they are."""
+    words = str(choice).replace("_", " ")
+    return words.capitalize() if words.replace(" ", "").isalpha() else words
 
 
 def _is_range(option: Option) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -361,7 +362,15 @@ class RunPanel(QWidget):
         options = self._backend.run_options(self.kind.name) if info is not None else ()
         if info is not None and options:
             self.form.set_options(options, info.labels)
+            self._order_tabs()
         self._refresh()
+
+    def _order_tabs(self) -> None:
+        """The form came last and stands first."""
+        fields = [field.focusProxy() or field for field in self.form.fields.values()]
+        stops: list[QWidget] = [self.picture, self.file, *fields, self.reset, self.start]
+        for before, after in pairwise(stops):
+            QWidget.setTabOrder(before, after)
 
     def _follow_scale(self) -> None:
         for column, width in zip(self._columns, (_FORM_WIDTH, _PROGRESS_WIDTH), strict=True):
