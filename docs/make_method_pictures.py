@@ -30,24 +30,29 @@ PHOTOGRAPHS = ("chelsea", "coffee", "rocket")
 
 
 def sheet(
-    rows: Sequence[Sequence[UInt8Array | None]], columns: Sequence[str], names: Sequence[str], path: Path
+    rows: Sequence[Sequence[UInt8Array | None]],
+    columns: Sequence[str],
+    names: Sequence[str],
+    path: Path,
+    tile_size: int = TILE,
 ) -> None:
     """Write tiles as a table with a title over each column and one before each row."""
     font = ImageFont.load_default(size=13)
-    margin = max((int(font.getlength(name)) for name in names), default=0) + (2 * GAP if any(names) else 0)
-    width = margin + len(columns) * (TILE + GAP)
-    picture = Image.new("RGB", (width, TITLE + len(rows) * (TILE + GAP)), PAPER)
+    lines = [line for name in names for line in name.split("\n")]
+    margin = max(int(font.getlength(line)) for line in lines) + (2 * GAP if any(names) else 0)
+    width = margin + len(columns) * (tile_size + GAP)
+    picture = Image.new("RGB", (width, TITLE + len(rows) * (tile_size + GAP)), PAPER)
     draw = ImageDraw.Draw(picture)
     for number, title in enumerate(columns):
-        draw.text((margin + number * (TILE + GAP) + TILE / 2, 2), title, INK, font, anchor="ma")
+        draw.text((margin + number * (tile_size + GAP) + tile_size / 2, 2), title, INK, font, anchor="ma")
     for row, tiles in enumerate(rows):
-        top = TITLE + row * (TILE + GAP)
-        draw.text((GAP, top + TILE / 2), names[row], INK, font, anchor="lm")
+        top = TITLE + row * (tile_size + GAP)
+        draw.text((GAP, top + tile_size / 2), names[row], INK, font, anchor="lm")
         for column, tile in enumerate(tiles):
             if tile is not None:
                 sharp = Image.Resampling.NEAREST if tile.shape[0] < 64 else Image.Resampling.BICUBIC
-                fitted = Image.fromarray(tile).resize((TILE, TILE), sharp)
-                picture.paste(fitted, (margin + column * (TILE + GAP), top))
+                fitted = Image.fromarray(tile).resize((tile_size, tile_size), sharp)
+                picture.paste(fitted, (margin + column * (tile_size + GAP), top))
     picture.quantize(255).save(path, optimize=True)
     print(f"wrote {path.name}, {path.stat().st_size // 1024} KiB")
 
@@ -89,7 +94,7 @@ def activations_and_filters(net: Network, x: torch.Tensor, folder: Path) -> None
     for unit in order:
         kernel = weights[unit].transpose(1, 2, 0)
         tiles.append((np.clip(0.5 + kernel / (2 * np.abs(kernel).max()), 0, 1) * 255).astype(np.uint8))
-    sheet([tiles[:8], tiles[8:16], tiles[16:]], [""] * 8, ["", "", ""], folder / "filters.png")
+    sheet([tiles[:8], tiles[8:16], tiles[16:]], [""] * 8, ["", "", ""], folder / "filters.png", 88)
 
 
 def backprojections(net: Network, x: torch.Tensor, folder: Path) -> None:
