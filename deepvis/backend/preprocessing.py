@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,7 @@ class Preprocessing:
         """float32 (…, c, h, w) input of the network from pixels: uint8 in [0, 255], or floats in [0, 1]."""
         mean, std = self.vectors(pixels.device)
         if pixels.dtype == torch.uint8:
-            return (pixels.to(torch.float32) / 255 - mean) / std
+            return pixels.to(torch.float32).div_(255).sub_(mean).div_(std)
         return (pixels - mean) / std
 
     def denormalise(self, x: torch.Tensor) -> torch.Tensor:
@@ -129,8 +130,14 @@ class Preprocessing:
 
     def vectors(self, device: torch.device | str = "cpu") -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and standard deviation as float32 (c, 1, 1) tensors."""
-        mean = torch.tensor(self.mean, dtype=torch.float32, device=device)[:, None, None]
-        return mean, torch.tensor(self.std, dtype=torch.float32, device=device)[:, None, None]
+        return _column(self.mean, str(device)), _column(self.std, str(device))
+
+
+@lru_cache(maxsize=64)
+def _column(values: tuple[float, ...], device: str) -> torch.Tensor:
+    # Made once: a live view needs it for every frame.
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=torch.float32, device=device)[:, None, None]
 
 
 def check_image(image: Any) -> UInt8Array:
