@@ -472,3 +472,17 @@ def test_functional_rectifiers_of_every_spelling_obey(close):
         np.abs(answers[0] - methods.backproject(Network(module, input_size=(10, 10)), x, "mean", 0, "gradient")).max()
         > 0
     )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_exported_graph_obeys_as_the_module_that_it_came_from(close):
+    torch.manual_seed(0)
+    convolutions = [nn.Conv2d(3, 6, 3), nn.ReLU(inplace=True), nn.Conv2d(6, 6, 3), nn.ReLU6(inplace=True)]
+    module = nn.Sequential(*convolutions, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3)).eval()
+    x = random_input(16)
+    graph = Network(torch.export.export(module, (x,)).module(), input_size=(16, 16))
+    net = Network(module, input_size=(16, 16))
+    assert graph.catalogue.rectifiers == 2
+    for rule in RULES:
+        found = methods.backproject(graph, x, "linear", 1, rule, seed="one")
+        close(found, methods.backproject(net, x, "6", 1, rule, seed="one"))
