@@ -349,7 +349,7 @@ class RunPanel(QWidget):
         self._say_error(text)
         self.failed.emit(
             Problem(
-                f"run:{status.name}:{status.error}", f"{self.kind.title} failed", f"{text.rstrip(".")}.",
+                f"run:{status.name}:{status.error}", f"{self.kind.title} failed", text.rstrip(".") + ".",
                 "Change the option or the picture that is named, then start it again.",
             )
         )  # fmt: skip
