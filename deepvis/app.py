@@ -17,16 +17,18 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from deepvis.messages import NetworkSpec, Precision, Problem
+from deepvis.messages import NetworkSpec, Precision
 
 if TYPE_CHECKING:
-    from deepvis.session import Session
     from deepvis.ui.main_window import MainWindow
 
 _log = logging.getLogger("deepvis")
 
 CLOSE_SECONDS = 1.0
 """How long the threads get to end; with painting and settings a close stays under two seconds."""
+
+UNSEEN_SECONDS = 2.0
+"""When the engine is started if the window was not painted by then."""
 
 LAST_RESORT_SECONDS = 1.8
 """When the process ends whatever it is doing, counted from the moment at which the window closed."""
@@ -72,11 +74,12 @@ def run(options: LiveOptions) -> int:
         return 1
     from PySide6.QtWidgets import QApplication
 
+    from deepvis.session import Session
     from deepvis.ui import settings_store as settings
     from deepvis.ui import theme
-    from deepvis.ui.late_backend import LateBackend
     from deepvis.ui.main_window import MainWindow
     from deepvis.ui.notifications import ExceptionHooks
+    from deepvis.ui.startup_trace import trace_startup
 
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(["deepvis"])
@@ -87,16 +90,27 @@ def run(options: LiveOptions) -> int:
     if options.theme is not None:
         store.set(settings.THEME, options.theme)
     theme.apply_theme(app, theme.LIGHT if store.get(settings.THEME) == "light" else theme.DARK)
-    backend = LateBackend()
-    window = MainWindow(backend, store)
+    session = Session()
+    window = MainWindow(session, store)
+    trace_startup(window)
     hooks = ExceptionHooks(window.log.report)
     hooks.install()
+    started = False
+
+    def start() -> None:
+        nonlocal started
+        if not started:
+            started = True
+            session.start()
+            window.start(options.source, _network(options, window), options.layer)
+
+    # The engine's imports hold the lock of the interpreter for long stretches: the window first. One that is opened
+    # minimised is not painted, and must start all the same.
+    window.painted.connect(start)
+    _after(UNSEEN_SECONDS, window, start)
     window.show()
-    window.start(options.source, _network(options, window), options.layer)
     if options.presentation:
         window.actions_["window.presentation"].trigger()
-    sessions: list[Session] = []
-    _after_first_paint(window, lambda: _start_session(backend.become, window.log.report, sessions))
     interrupts = _Interrupts(window.close)
     # The settings are on the disk when the window says that it closes. Whatever hangs after that must not keep the
     # process: a driver, an import that holds the interpreter's lock, a source that does not let go.
@@ -108,7 +122,7 @@ def run(options: LiveOptions) -> int:
     finally:
         interrupts.remove()
         hooks.remove()
-    stopped = all(session.close(CLOSE_SECONDS) for session in sessions)
+    stopped = not started or session.close(CLOSE_SECONDS)
     waiting = (threading.main_thread(), last_resort)
     left = [thread.name for thread in threading.enumerate() if thread not in waiting]
     if not stopped or left:
@@ -131,37 +145,10 @@ def _network(options: LiveOptions, window: MainWindow) -> NetworkSpec:
     return spec
 
 
-def _after_first_paint(window: MainWindow, call: Callable[[], object]) -> None:
+def _after(seconds: float, window: MainWindow, call: Callable[[], object]) -> None:
     from PySide6.QtCore import QTimer
 
-    # A timer of 0 ms would run before the window system had shown anything, and the engine's imports hold the lock of
-    # the interpreter for long stretches.
-    QTimer.singleShot(50, window, call)
-
-
-def _start_session(
-    become: Callable[[Session], object], report: Callable[[Problem], object], sessions: list[Session]
-) -> None:
-    try:
-        from deepvis.session import Session
-
-        session = Session()
-        session.start()
-    except Exception as error:
-        import traceback
-
-        report(
-            Problem(
-                "engine.start",
-                "The engine cannot start",
-                f"{type(error).__name__}: {error}",
-                "Install deepvis again in a new environment: pip install .",
-                details=traceback.format_exc(),
-            )
-        )
-        return
-    sessions.append(session)
-    become(session)
+    QTimer.singleShot(round(1000 * seconds), window, call)
 
 
 class _Interrupts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QStatusBar, QVBoxLayout, QWidget
 
@@ -15,6 +15,7 @@ from deepvis.messages import (
     GridResult,
     LoadProgress,
     NetworkFailed,
+    NetworkInfo,
     NetworkReady,
     NetworkSpec,
     Problem,
@@ -35,7 +36,7 @@ from deepvis.ui.help_sheet import HelpSheet
 from deepvis.ui.look_memory import look_changes, look_text
 from deepvis.ui.message_panel import MessagePanel
 from deepvis.ui.network_commands import NetworkCommands
-from deepvis.ui.network_menu import DeviceMenu, NetworkMenu, SizeMenu, device_text, size_text
+from deepvis.ui.network_menu import DeviceMenu, NetworkMenu, SizeMenu, size_text
 from deepvis.ui.notifications import ProblemLog, Toasts
 from deepvis.ui.paint_clock import PaintClock, timings_text
 from deepvis.ui.panels.controls import label
@@ -43,7 +44,7 @@ from deepvis.ui.panels.grid_panel import GridPanel
 from deepvis.ui.panels.input_panel import InputPanel
 from deepvis.ui.panels.lab_panel import LabPanel
 from deepvis.ui.panels.predictions_panel import PredictionsPanel
-from deepvis.ui.panels.status_bar import StatusBar
+from deepvis.ui.panels.status_bar import StatusBar, device_text
 from deepvis.ui.panels.strongest_panel import StrongestPanel
 from deepvis.ui.panels.unit_panel import UnitPanel
 from deepvis.ui.playback_bar import CONTROLS, Playback, PlaybackBar, clock
@@ -53,7 +54,7 @@ from deepvis.ui.shortcut_guard import belongs_to_focus
 from deepvis.ui.source_commands import SourceCommands
 from deepvis.ui.source_menu import WEIGHTS, CameraFinder, SourceMenu
 from deepvis.ui.top_bar import TopBar
-from deepvis.ui.view_commands import ViewCommands
+from deepvis.ui.view_commands import ViewCommands, missing_layer
 from deepvis.ui.view_state import ViewState
 from deepvis.ui.window_commands import WindowCommands
 
@@ -68,9 +69,13 @@ class MainWindow(QMainWindow):
 
     Signals
     -------
+    painted : the window is on the screen for the first time.
+    activations_painted : so are the first activations.
     closing : the window is about to go; settings are written.
     """
 
+    painted = Signal()
+    activations_painted = Signal()
     closing = Signal()
 
     def __init__(self, backend: Backend, store: SettingsStore) -> None:
@@ -89,6 +94,9 @@ class MainWindow(QMainWindow):
         self._grid: GridResult | None = None
         self._has_frame = False
         self._closed = False
+        self._was_painted = False
+        self._activations_were_painted = False
+        self._asked_layer: str | None = None
         self.state.update(**look_changes(store.get(settings.LOOK)))
         self.playback = Playback(self)
         self.finder = CameraFinder(backend, self)
@@ -172,7 +180,7 @@ class MainWindow(QMainWindow):
         bar.source.set_menu(
             SourceMenu(
                 self.actions_, self.finder, self.sources.open, lambda: store.get(settings.RECENT_SOURCES),
-                lambda: self.sources.spec, self,
+                lambda: self.sources.spec, self.playback, self,
             )
         )  # fmt: skip
         bar.network.set_menu(
@@ -220,7 +228,8 @@ class MainWindow(QMainWindow):
     def start(self, source: str | None, network: NetworkSpec | None, layer: str | None) -> None:
         """Open the source and load the network that were asked for, or those that were shown last."""
         if layer is not None:
-            self.state.update(layer=layer, unit=0)
+            self._asked_layer = layer
+            self.state.update(layer=layer, unit=None)
         self.networks.load(network or self.networks.remembered())
         self.sources.open_first(source)
         self.requests.send()
@@ -233,6 +242,9 @@ class MainWindow(QMainWindow):
             return
         self.clock.begin(result)
         self._grid = result.grid or self._grid
+        if result.grid is not None and not self.state.unit_is_chosen:
+            # The first unit may well be silent; the strongest one shows at once what units are about.
+            self.view.choose_most_active()
         self._show_wait()
         if not self._has_frame:
             self._has_frame = True
@@ -260,6 +272,7 @@ class MainWindow(QMainWindow):
             case NetworkReady():
                 self._grid = None
                 self.networks.show_ready(event.info)
+                self._explain_layer(event.info)
             case NetworkFailed():
                 self.networks.show_failed(event)
             case SourceStatus():
@@ -268,8 +281,15 @@ class MainWindow(QMainWindow):
                 self.status_bar.show_status(event)
             case RunStatus():
                 self.lab.show_status(event)
+                self.status_bar.show_run(event)
             case _:
                 return
+
+    def _explain_layer(self, info: NetworkInfo) -> None:
+        """Say so, once, if the layer that was asked for at the start is not there."""
+        name, self._asked_layer = self._asked_layer, None
+        if name is not None and self.state.look.layer != name:
+            self.log.report(missing_layer(name, info))
 
     def event(self, event: QEvent) -> bool:
         """Painting is timed; keys that the focused widget needs are kept for it."""
@@ -279,7 +299,14 @@ class MainWindow(QMainWindow):
             done = super().event(event)
             if self.clock.end(painted=True) and self.clock.latency is not None:
                 self.status_bar.show_delay(self.clock.latency)
+                if not self._activations_were_painted and self._grid is not None:
+                    self._activations_were_painted = True
+                    self.activations_painted.emit()
             return done
+        if kind == QEvent.Type.Paint and not self._was_painted:
+            self._was_painted = True
+            # When this event is through, the picture is on its way to the window system.
+            QTimer.singleShot(0, self.painted.emit)
         if kind == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             focus = QApplication.focusWidget()
             if self.help_sheet.isVisible() or belongs_to_focus(focus, event):
@@ -297,7 +324,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{self.sources.title} · {info.title}" if info is not None else "deepvis")
         bar.network.setText(info.title if info is not None else "No network")
         bar.input_size.setText(size_text(look.input_size or info.input_size) if info is not None else "–")
-        bar.device.setText(device_text(info))
+        bar.device.setText(device_text(info) or "–")
         for button in (bar.input_size, bar.device):
             button.setEnabled(info is not None)
         recording = self.captures.recorder.recording
@@ -370,7 +397,7 @@ class MainWindow(QMainWindow):
             self.window_commands.leave_presentation()
             self._store.set(settings.GEOMETRY, geometry_text(self))
             self._store.set(settings.LAYOUT, self.docks.save())
-            self._store.set(settings.LOOK, look_text(self.state.look))
+            self._store.set(settings.LOOK, look_text(self.state.wished))
             self._store.flush()
             self.closing.emit()
         super().closeEvent(event)

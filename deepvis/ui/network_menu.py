@@ -190,8 +190,3 @@ class DeviceMenu(QMenu):
         action.setChecked(checked)
         action.triggered.connect(lambda _checked=False: self._load(spec))
         self.addAction(action)
-
-
-def device_text(info: NetworkInfo | None) -> str:
-    """``cpu · bf16``, as the top bar shows it."""
-    return f"{info.device} · {info.precision}" if info is not None else "–"

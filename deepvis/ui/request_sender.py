@@ -97,10 +97,10 @@ class RequestSender(QObject):
 
     def accepts(self, result: ViewResult) -> bool:
         """Whether a result may be painted: late ones may, but not those of another network or layer."""
-        if self._state.info is None or result.request.id < self._first_valid:
+        if result.request.id < self._first_valid:
             return False
         grid = result.request.grid
-        return grid is None or grid.layer == self._state.look.layer
+        return grid is None or (self._state.info is not None and grid.layer == self._state.look.layer)
 
     def answered(self, result: ViewResult) -> None:
         """Hand raw values over, if this result has those that were asked for."""

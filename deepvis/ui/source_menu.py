@@ -10,10 +10,12 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
-from deepvis.messages import CameraCard
+from deepvis.messages import CameraCard, Size
 from deepvis.ui import theme
 from deepvis.ui.actions import Actions
 from deepvis.ui.bridge import Backend
+from deepvis.ui.playback_bar import Playback
+from deepvis.ui.views.numbers import format_size
 
 SAMPLES: tuple[tuple[str, str], ...] = (
     ("sample:cat", "Chelsea the cat"),
@@ -25,6 +27,9 @@ SAMPLES: tuple[tuple[str, str], ...] = (
     ("sample:retina", "Retina"),
     ("sample:tissue", "Stained tissue"),
 )
+RESOLUTIONS: tuple[Size, ...] = ((480, 640), (720, 1280), (1080, 1920))
+"""Sizes (h, w) that most cameras have."""
+
 PICTURES = ("png", "jpg", "jpeg", "bmp", "gif", "tif", "tiff", "webp", "ppm", "pgm")
 VIDEOS = ("mp4", "mov", "avi", "mkv", "webm", "m4v", "mpg", "mpeg", "mjpeg")
 WEIGHTS = ("safetensors", "pt", "pth", "pt2")
@@ -100,6 +105,7 @@ class SourceMenu(QMenu):
         open_source: Callable[[str], None],
         recent: Callable[[], tuple[str, ...]],
         current: Callable[[], str],
+        playback: Playback,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__("Source", parent)
@@ -108,6 +114,7 @@ class SourceMenu(QMenu):
         self._open = open_source
         self._recent = recent
         self._current = current
+        self._playback = playback
         self.setToolTipsVisible(True)
         self.aboutToShow.connect(self._prepare)
         finder.found.connect(lambda _cards: self.fill() if self.isVisible() else None)
@@ -126,6 +133,8 @@ class SourceMenu(QMenu):
             self._note("No camera found")
         for camera in cameras or ():
             self._entry(camera.name or f"Camera {camera.index}", f"camera:{camera.index}", "camera")
+        if "resolution" in self._playback.controls:
+            self._offer_resolutions()
         self.addAction(self._actions["source.mirror"])
         self.addSeparator()
         for spec, title in SAMPLES:
@@ -142,6 +151,16 @@ class SourceMenu(QMenu):
         self.addSeparator()
         for name in ("toggle", "fit", "motion"):
             self.addAction(self._actions[f"source.{name}"])
+
+    def _offer_resolutions(self) -> None:
+        menu = self.addMenu("Camera resolution")
+        menu.setToolTipsVisible(True)
+        for height, width in RESOLUTIONS:
+            action = menu.addAction(format_size(height, width))
+            action.setToolTip("The camera takes the nearest size that it has")
+            action.triggered.connect(
+                lambda _checked=False, size=(height, width): self._playback.set("resolution", size)
+            )
 
     def _note(self, text: str) -> None:
         self.addAction(text).setEnabled(False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QIcon, QPalette
@@ -22,6 +23,14 @@ FIGURE_SIZE, BODY_SIZE, TITLE_SIZE = 11, 12, 13
 
 PRESENTATION_SCALE = 1.7
 """``scale`` of presentation mode: body text of 20 px."""
+
+
+@lru_cache(maxsize=256)
+def _color(name: str, alpha: float) -> QColor:
+    # Painting asks for some forty colours a frame.
+    color = QColor(name)
+    color.setAlphaF(alpha)
+    return color
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +70,8 @@ class Palette:
     hatch: str
 
     def color(self, token: str, alpha: float = 1.0) -> QColor:
-        """The token's colour for painting, with ``alpha`` in [0, 1]."""
-        color = QColor(str(getattr(self, token)))
-        color.setAlphaF(alpha)
-        return color
+        """The token's colour for painting, with ``alpha`` in [0, 1]. Shared: never change it."""
+        return _color(str(getattr(self, token)), alpha)
 
     def tokens(self) -> dict[str, str]:
         """Every colour by its token."""
@@ -126,6 +133,7 @@ theme_changed = _notifier.changed
 
 _current: Palette = DARK
 _scale: float = 1.0
+_figure_fonts: dict[int, QFont] = {}
 _figure_family: str = ""
 
 
@@ -161,6 +169,7 @@ def apply_theme(app: QApplication, palette: Palette, scale: float = 1.0) -> None
     body.setPixelSize(scaled(BODY_SIZE))
     _figure_family = "" if _figures_are_even(body) else _fixed_family()
     app.setFont(body)
+    _figure_fonts.clear()
     marks = icons.mark_files(palette.tokens(), scale)
     app.setStyleSheet(style_sheet(palette.tokens(), scale, marks, _figure_family))
     theme_changed.emit()
@@ -180,17 +189,19 @@ def title_font() -> QFont:
 
 
 def figure_font(size: int = FIGURE_SIZE) -> QFont:
-    """A font whose digits are all equally wide, so that changing numbers stay where they are.
+    """A font whose digits are all equally wide, so that changing numbers stay where they are. Shared: never change it.
 
     Parameters
     ----------
     size : in logical pixels at scale 1.
     """
-    font = body_font()
-    if _figure_family:
-        font.setFamily(_figure_family)
-    font.setPixelSize(scaled(size))
-    return font
+    if size not in _figure_fonts:
+        font = body_font()
+        if _figure_family:
+            font.setFamily(_figure_family)
+        font.setPixelSize(scaled(size))
+        _figure_fonts[size] = font
+    return _figure_fonts[size]
 
 
 def icon(name: str) -> QIcon:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
@@ -17,8 +18,10 @@ from deepvis.messages import (
     STRONGEST,
     GridResult,
     Layer,
+    NetworkInfo,
     OverlayKind,
     Prediction,
+    Problem,
 )
 from deepvis.ui.view_state import ViewState
 
@@ -195,6 +198,14 @@ class ViewCommands:
 
     def _cycle(self, name: str, choices: Sequence[object]) -> None:
         self._state.update(**{name: following(choices, getattr(self._state.look, name))})
+
+
+def missing_layer(name: str, info: NetworkInfo) -> Problem:
+    """What to tell somebody who asked for a layer that this network does not have."""
+    near = difflib.get_close_matches(name, [layer.name for layer in info.layers], n=3, cutoff=0.4)
+    shown = "One in the middle is shown instead."
+    remedy = f"Did you mean {' or '.join(near)}? {shown}" if near else f"{shown} The strip above names them all."
+    return Problem("layer.asked", f"{info.title} has no layer {name}", "", remedy, "warning")
 
 
 def first_label(predictions: Sequence[Prediction]) -> str:

@@ -10,7 +10,6 @@ from PySide6.QtCore import QObject, Signal
 from deepvis.messages import Layer, NetworkInfo
 from deepvis.ui.look import Look
 
-
 SLOW_MS = 15.0
 """A network whose forward pass takes longer is not looked back through nine times a frame unasked."""
 
@@ -31,6 +30,8 @@ class ViewState(QObject):
         super().__init__(parent)
         self._look = Look()
         self._info: NetworkInfo | None = None
+        self._strongest = self._look.strongest
+        self._unit_is_chosen = False
 
     @property
     def look(self) -> Look:
@@ -41,6 +42,16 @@ class ViewState(QObject):
     def info(self) -> NetworkInfo | None:
         """The loaded network, or None."""
         return self._info
+
+    @property
+    def wished(self) -> Look:
+        """The look as a person wants it, without what was switched off because this network is slow."""
+        return replace(self._look, strongest=self._strongest)
+
+    @property
+    def unit_is_chosen(self) -> bool:
+        """Whether somebody chose the unit; False where it is merely the first of a layer that nobody chose either."""
+        return self._unit_is_chosen
 
     @property
     def layer(self) -> Layer | None:
@@ -54,6 +65,9 @@ class ViewState(QObject):
 
     def update(self, **changes: Any) -> None:
         """Change fields of the look; ``unit`` is kept in range of the layer. Emits ``changed`` if anything differs."""
+        self._unit_is_chosen |= changes.get("unit") is not None
+        if "strongest" in changes:
+            self._strongest = changes["strongest"]
         look = replace(self._look, **changes)
         layer = self.find(look.layer)
         if layer is not None and look.unit is not None:
@@ -69,14 +83,17 @@ class ViewState(QObject):
         """A network took over: keep the layer and unit where it has them, else choose one in the middle.
 
         Where a forward pass alone takes long, looking back from many units at once is switched off; a person can switch
-        it on again.
+        it on again, and it comes back with a faster network.
         """
         self._info = info
         look = self._look
         if self.find(look.layer) is None:
             chosen = first_layer(info.layers)
-            look = replace(look, layer=chosen.name if chosen else None, unit=0 if chosen else None, zoomed=False)
+            look = replace(look, layer=chosen.name if chosen else None, unit=None, zoomed=False)
         layer = self.find(look.layer)
+        if layer is not None and look.unit is None:
+            self._unit_is_chosen = False
+            look = replace(look, unit=0)
         if layer is not None and look.unit is not None and look.unit >= layer.channels:
             look = replace(look, unit=layer.channels - 1)
         target = look.overlay_target
@@ -85,8 +102,10 @@ class ViewState(QObject):
         size = look.input_size if info.flexible else None
         pinned = tuple(index for index in look.pinned if index < len(info.labels))
         slow = bool(info.measured) and min(milliseconds for _, milliseconds in info.measured) > SLOW_MS
-        strongest = 0 if slow else look.strongest
-        self._look = replace(look, strongest=strongest, origin=None, show="activation", position=None, input_size=size, pinned=pinned)
+        strongest = 0 if slow else self._strongest
+        self._look = replace(
+            look, strongest=strongest, origin=None, show="activation", position=None, input_size=size, pinned=pinned
+        )
         self.network_changed.emit()
         self.changed.emit()
 

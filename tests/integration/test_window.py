@@ -17,7 +17,6 @@ from pytestqt.qtbot import QtBot
 from deepvis.messages import NetworkSpec
 from deepvis.session import Session
 from deepvis.ui import theme
-from deepvis.ui.late_backend import LateBackend
 from deepvis.ui.main_window import MainWindow
 from deepvis.ui.settings_store import SettingsStore
 
@@ -107,14 +106,12 @@ def test_an_interrupt_closes_the_window(tmp_path: Path, kind: signal.Signals) ->
 @pytest.fixture
 def live(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[tuple[MainWindow, Session]]:
     theme.apply_theme(qapp, theme.DARK)
-    backend = LateBackend()
-    window = MainWindow(backend, SettingsStore(tmp_path / "s.ini"))
+    session = Session()
+    window = MainWindow(session, SettingsStore(tmp_path / "s.ini"))
     window.resize(1280, 800)
     window.show()
-    window.start("sample:cat?motion=1", NetworkSpec("tinynet", device="cpu"), None)
-    session = Session()
     session.start()
-    backend.become(session)
+    window.start("sample:cat?motion=1", NetworkSpec("tinynet", device="cpu"), None)
     yield window, session
     window.close()
     assert session.close(30)
@@ -132,6 +129,7 @@ def test_the_window_is_live_on_the_real_engine(live: tuple[MainWindow, Session],
     info = window.state.info
     assert info is not None
     assert len(window.predictions.bars.predictions) == 5
+    window.state.update(unit=0)
     window.actions_["unit.right"].trigger()
     qtbot.waitUntil(lambda: window.requests.last.unit.unit == 1, timeout=10_000)
     first = next(layer for layer in info.layers if layer.main)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
-from PySide6.QtGui import QDropEvent, QImage
+from PySide6.QtGui import QAction, QDropEvent, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
+from deepvis.backend.sources.samples import samples
 from deepvis.messages import LoadProgress, NetworkFailed, NetworkReady, NetworkSpec, Problem, SourceStatus
 from deepvis.ui import settings_store as settings
 from deepvis.ui import theme
@@ -25,6 +27,8 @@ from deepvis.ui.look import build_request
 from deepvis.ui.main_window import MainWindow
 from deepvis.ui.open_network_dialog import OpenNetworkDialog, parse_size, parse_values
 from deepvis.ui.settings_store import SettingsStore
+from deepvis.ui.source_menu import SAMPLES, SourceMenu
+from deepvis.ui.startup_trace import StartupTrace
 from tests.ui.fixtures import FakeBackend, conv, network_info, view_result
 
 MakeWindow = Callable[[FakeBackend, SettingsStore], MainWindow]
@@ -134,6 +138,103 @@ def test_the_time_from_capture_to_paint_is_measured(window: MainWindow, backend:
     assert window.clock.latency is not None
     assert window.clock.latency >= 500
     assert "ms" in window.status_bar.delay.text()
+
+
+# --------------------------------------------------------------------------------- starting
+
+
+@pytest.fixture
+def waiting_window(qtbot: QtBot, backend: FakeBackend, store: SettingsStore) -> Iterator[MainWindow]:
+    """A window whose network is still on its way."""
+    backend.load_network = lambda spec: None  # type: ignore[method-assign]
+    window = MainWindow(backend, store)
+    qtbot.addWidget(window)
+    window.show()
+    yield window
+    window.close()
+
+
+def test_the_picture_is_seen_while_the_network_is_still_on_its_way(
+    waiting_window: MainWindow, backend: FakeBackend, qtbot: QtBot
+) -> None:
+    waiting_window.start("sample:cat", None, None)
+    backend.tick()
+    qtbot.waitUntil(lambda: not waiting_window.input_panel.view.empty)
+    assert waiting_window.state.info is None
+    assert waiting_window.input_panel.figures.text() == "451 × 300"
+    assert waiting_window.card.loading
+    assert waiting_window.actions_["source.freeze"].isEnabled()
+
+
+def test_the_first_result_chooses_the_most_active_unit(window: MainWindow) -> None:
+    shown = window.grid_panel.view.result
+    assert shown is not None
+    assert window.state.look.unit == int(np.argmax(shown.maxima)) != 0
+
+
+def test_a_unit_that_was_chosen_stays_chosen(waiting_window: MainWindow, backend: FakeBackend, qtbot: QtBot) -> None:
+    waiting_window.start("sample:cat", None, None)
+    send(backend, NetworkReady(backend.info))
+    waiting_window.state.update(unit=0)
+    backend.tick()
+    qtbot.waitUntil(lambda: waiting_window.grid_panel.view.result is not None)
+    assert waiting_window.state.look.unit == 0
+
+
+def test_a_layer_that_the_network_does_not_have_is_explained_once(
+    waiting_window: MainWindow, backend: FakeBackend
+) -> None:
+    waiting_window.start("sample:cat", None, "conv44")
+    send(backend, NetworkReady(backend.info))
+    (entry,) = waiting_window.log.entries()
+    assert "no layer conv44" in entry.problem.title
+    assert "conv4" in entry.problem.remedy
+    assert waiting_window.state.layer is not None
+    send(backend, NetworkReady(network_info(name="other")))
+    assert len(waiting_window.log.entries()) == 1
+
+
+def test_a_layer_that_was_asked_for_is_shown(waiting_window: MainWindow, backend: FakeBackend) -> None:
+    waiting_window.start("sample:cat", None, "conv5")
+    send(backend, NetworkReady(backend.info))
+    assert waiting_window.state.look.layer == "conv5"
+    assert not waiting_window.log.entries()
+
+
+def test_the_start_is_written_down_where_the_environment_asks_for_it(
+    window: MainWindow, backend: FakeBackend, tmp_path: Path, qtbot: QtBot
+) -> None:
+    path = tmp_path / "trace.json"
+    StartupTrace(window, path)
+    window.painted.emit()
+    assert not path.exists()
+    window.activations_painted.emit()
+    moments = json.loads(path.read_text())
+    assert moments["window"] <= moments["activations"]
+    assert [each.name for each in tmp_path.glob("trace*")] == ["trace.json"]
+
+
+def test_the_window_tells_when_it_and_its_first_activations_are_on_the_screen(
+    qtbot: QtBot, backend: FakeBackend, store: SettingsStore
+) -> None:
+    window = MainWindow(backend, store)
+    qtbot.addWidget(window)
+    with qtbot.waitSignal(window.painted):
+        window.show()
+    with qtbot.waitSignal(window.activations_painted):
+        window.start("pattern", None, None)
+    window.close()
+
+
+def test_a_slow_network_switches_the_strongest_units_off_for_itself_alone(
+    window: MainWindow, backend: FakeBackend
+) -> None:
+    window.state.update(strongest=16)
+    send(backend, NetworkReady(network_info(name="slow", measured=(("fp32", 90.0),))))
+    assert window.state.look.strongest == 0
+    assert window.state.wished.strongest == 16
+    send(backend, NetworkReady(network_info()))
+    assert window.state.look.strongest == 16
 
 
 # --------------------------------------------------------------------------------- networks
@@ -247,6 +348,28 @@ def test_dropped_files_and_folders_are_opened_and_weights_ask_for_their_network(
     (dialog,) = window.findChildren(OpenNetworkDialog)
     assert dialog.weights.text() == str(weights)
     dialog.reject()
+
+
+def test_a_camera_s_resolution_is_chosen_where_it_can_be(window: MainWindow, backend: FakeBackend) -> None:
+    menu = window.top_bar.source.menu()
+    assert isinstance(menu, SourceMenu)
+
+    def resolutions() -> dict[str, QAction]:
+        menu.fill()
+        found = [each.menu() for each in menu.actions() if each.text() == "Camera resolution"]
+        return {action.text(): action for sub in found if isinstance(sub, QMenu) for action in sub.actions()}
+
+    send(backend, SourceStatus("pattern", "Test pattern", "live"))
+    assert resolutions() == {}
+    send(backend, SourceStatus("camera:0", "Front camera", "live", controls=("mirror", "resolution")))
+    assert list(resolutions()) == ["640 × 480", "1280 × 720", "1920 × 1080"]
+    resolutions()["1280 × 720"].trigger()
+    assert calls(backend, "control_source")[-1] == ("control_source", "resolution", (720, 1280))
+    assert "Front camera" in window.top_bar.source.text()
+
+
+def test_the_menu_names_the_samples_that_there_are() -> None:
+    assert dict(SAMPLES) == {f"sample:{name}": title for name, (title, _) in samples().items()}
 
 
 def test_the_playback_bar_offers_what_the_source_offers(window: MainWindow, backend: FakeBackend) -> None:

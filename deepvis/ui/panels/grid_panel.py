@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDoubleSpinBox, QVBoxLayout, QWidget
 
 from deepvis.colormaps import DIVERGING
-from deepvis.messages import BOOSTS, COLORMAPS, GAMMAS, STRONGEST, Size, ViewResult
+from deepvis.messages import BOOSTS, COLORMAPS, GAMMAS, Size, ViewResult
 from deepvis.ui import theme
 from deepvis.ui.panels.controls import Choice, FlowLayout, IconButton, label, pair, row
 from deepvis.ui.panels.layer_strip import LayerStrip
@@ -82,7 +82,6 @@ class GridPanel(QWidget):
             (self.gamma, look.gamma),
             (self.sort, look.sort),
             (self.colormap, look.colormap),
-            (self.strongest, look.strongest),
         ):
             choice.set_value(value)
         self._fixed.setVisible(look.range == "fixed")
@@ -113,29 +112,24 @@ class GridPanel(QWidget):
             "Sort", "Order of the units on the screen", (("By number", "number"), ("By activity", "activity"))
         )
         self.colormap = Choice("Colours", "Colour map of the activations", [(name, name) for name in COLORMAPS])
-        self.strongest = Choice(
-            "Strongest units",
-            "Look back from the most active units of the layer, all at once",
-            [("Strongest off", 0), *((f"{count} strongest", count) for count in STRONGEST)],
-        )
         self.zoom = IconButton(
             "magnifying-glass-plus", "Zoom", "Show the chosen unit alone, as large as it fits", checkable=True
         )
-        self.scale = ColorScale(bar_width=72)
+        self.scale = ColorScale(bar_width=48)
         self.low, self.high = (self._bound(name) for name in ("lowest", "highest"))
         self._fixed = QWidget()
         self._fixed.setLayout(row(self.low, label("to", "quiet"), self.high))
         self._controls = QWidget()
         self._controls.setAccessibleName("How the layer is drawn")
-        flow = FlowLayout(self._controls, spacing=theme.MEDIUM)
-        for text, control in (("Show", self.show_what), ("Range", self.range)):
-            flow.addWidget(pair(text, control))
+        flow = FlowLayout(self._controls, spacing=theme.SMALL)
+        flow.addWidget(self.show_what)
+        flow.addWidget(pair("Range", self.range))
         flow.addWidget(self._fixed)
         for text, control in (("Boost", self.boost), ("Gamma", self.gamma), ("Sort", self.sort)):
             flow.addWidget(pair(text, control))
         colors = QWidget()
-        colors.setLayout(row(label("Colours", "quiet"), self.colormap, self.scale))
-        for widget in (self.zoom, self.strongest, colors):
+        colors.setLayout(row(self.colormap, self.scale))
+        for widget in (colors, self.zoom):
             flow.addWidget(widget)
 
     @staticmethod
@@ -158,7 +152,6 @@ class GridPanel(QWidget):
         self.gamma.chosen.connect(lambda gamma: self._set(gamma=gamma))
         self.sort.chosen.connect(lambda sort: self._set(sort=sort))
         self.colormap.chosen.connect(lambda name: self._set(colormap=name))
-        self.strongest.chosen.connect(lambda count: self._set(strongest=count))
         self.zoom.clicked.connect(lambda on: self._set(zoomed=on))
         self.low.valueChanged.connect(lambda low: self._set(fixed=(low, max(low, state.look.fixed[1]))))
         self.high.valueChanged.connect(lambda high: self._set(fixed=(min(high, state.look.fixed[0]), high)))
@@ -199,7 +192,7 @@ class GridPanel(QWidget):
     def _renew(self) -> None:
         info = self.state.info
         labels = info.labels if info is not None else ()
-        waiting = "Loading the network. Its layers appear here" if info is None else "Waiting for the first frame"
+        waiting = "Loading the network. Its layers appear here" if info is None else "Waiting for the first activations"
         self.view.set_placeholder(waiting)
         self.view.set_result(None)
         self._labels = labels

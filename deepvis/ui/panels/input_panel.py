@@ -87,7 +87,8 @@ class InputPanel(Panel):
         """Show the frame of this result, with its overlay."""
         height, width = result.frame.image.shape[:2]
         rows, columns = result.input_size
-        self.figures.setText(f"{format_size(height, width)} → {format_size(rows, columns)}")
+        size = format_size(height, width)
+        self.figures.setText(f"{size} → {format_size(rows, columns)}" if self.state.info is not None else size)
         self.view.set_aspect(min(height / width, 1.25))
         self.view.set_picture(result.frame.image)
         top, left, bottom, right = result.seen

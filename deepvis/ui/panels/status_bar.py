@@ -9,8 +9,16 @@ from deepvis.messages import EngineStatus, NetworkInfo, RunStatus, ViewResult
 from deepvis.ui import theme
 from deepvis.ui.panels.controls import Figure, label
 from deepvis.ui.view_state import ViewState
+from deepvis.ui.views.numbers import format_milliseconds
 
+_DEVICE = "Where the network runs, and in which precision"
 _RATE = "Frames a second that the network answered in the last second"
+
+
+def device_text(info: NetworkInfo | None) -> str:
+    """``cpu · bf16``; nothing while there is no network."""
+    # The memory layout that goes with the precision is for those who ask for it.
+    return f"{info.device} · {info.precision.split()[0]}" if info is not None else ""
 
 
 class StatusBar(QWidget):
@@ -23,6 +31,7 @@ class StatusBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Status")
         self._stages = ""
+        self._dropped_before: int | None = None
         layout = QHBoxLayout(self)
         layout.setContentsMargins(theme.MEDIUM, theme.TIGHT, theme.MEDIUM, theme.TIGHT)
         layout.setSpacing(theme.TIGHT)
@@ -34,7 +43,6 @@ class StatusBar(QWidget):
             layout, "0000", "dropped", "Frames that came while the network was busy: the newest one always wins"
         )
         self.device = label("", "figure-quiet")
-        self.device.setToolTip("Where the network runs, and in which precision")
         layout.addWidget(self.device)
         layout.addSpacing(theme.LARGE)
         layout.addWidget(label("frame", "figure-quiet"))
@@ -58,12 +66,15 @@ class StatusBar(QWidget):
     def show_status(self, status: EngineStatus) -> None:
         """Show the engine's figures, about twice a second."""
         self.rate.setText(f"{status.frames_per_second:.1f}")
-        self.dropped.setText(str(status.dropped))
+        if self._dropped_before is None and self.state.info is not None:
+            # What nobody could answer while the network was being loaded is not its fault.
+            self._dropped_before = status.dropped
+        self.dropped.setText(str(status.dropped - self._dropped_before) if self._dropped_before is not None else "–")
         self.rate.setToolTip(f"{_RATE}\n{self._stages}" if self._stages else _RATE)
 
     def show_delay(self, milliseconds: float) -> None:
         """Show the delay from capture to paint."""
-        self.delay.setText(f"{milliseconds:.0f} ms")
+        self.delay.setText(format_milliseconds(milliseconds))
 
     def show_run(self, status: RunStatus | None, live_share: float | None = None) -> None:
         """Show how far a run is, and which share of the time the live view keeps; None: no run."""
@@ -80,14 +91,17 @@ class StatusBar(QWidget):
 
     def show_device(self, info: NetworkInfo | None) -> None:
         """Show where the network runs."""
-        self.device.setText(f"{info.device} · {info.precision}" if info is not None else "")
-        if info is not None and info.measured:
-            tried = "\n".join(f"{name}: {time:.1f} ms a frame" for name, time in info.measured)
-            self.device.setToolTip(
-                f"Where the network runs, and in which precision. Measured when it was loaded:\n{tried}"
-            )
+        self.device.setText(device_text(info))
+        tip = _DEVICE
+        if info is not None:
+            tip += f": {info.device}, {info.precision}"
+            if info.measured:
+                tried = "\n".join(f"{name}: {time:.1f} ms a frame" for name, time in info.measured)
+                tip += f". Measured when it was loaded:\n{tried}"
+        self.device.setToolTip(tip)
 
     def _show_network(self) -> None:
+        self._dropped_before = None
         self.show_device(self.state.info)
 
     @staticmethod

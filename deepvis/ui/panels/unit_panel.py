@@ -14,7 +14,7 @@ from deepvis.ui.panels.controls import Choice, Figure, FlowLayout, IconButton, P
 from deepvis.ui.view_state import ViewState
 from deepvis.ui.views.color_scale import ColorScale
 from deepvis.ui.views.image_view import ImageView
-from deepvis.ui.views.numbers import format_percent, format_value
+from deepvis.ui.views.numbers import format_percent, format_short, format_value
 from deepvis.ui.views.plot_view import HistogramPlot, TimePlot
 from deepvis.ui.views.tiles_view import Tile, TilesView
 
@@ -44,11 +44,12 @@ class UnitPanel(Panel):
     """Everything about the chosen unit. A click into its map looks back from that position alone."""
 
     def __init__(self, state: ViewState, parent: QWidget | None = None) -> None:
-        super().__init__(state, "Unit", parent, widest_figures="field 000 × 000 px · max −0.0000")
+        super().__init__(state, "Unit", parent, widest_figures="field 000 × 000 px")
         self._plotted: tuple[str | None, int | None] = (None, None)
         self._last_frame: int | None = None
         self._filters: tuple[FilterPicture, ...] = ()
         self._map_size: tuple[int, int] | None = None
+        self.figures.setToolTip("The receptive field: how much of the input one position of the map sees")
         self._make_pictures()
         self._make_choices()
         self._make_figures()
@@ -118,12 +119,11 @@ class UnitPanel(Panel):
         self._mark_position()
         field = self.state.layer.receptive_field if self.state.layer is not None else None
         rows, columns = field.size if field is not None else (0, 0)
-        seen = "" if field is None else f"field {rows if rows == columns else f'{columns} × {rows}'} px · "
-        self.figures.setText(f"{seen}max {format_value(unit.maximum)}")
+        self.figures.setText("" if field is None else f"field {rows if rows == columns else f'{columns} × {rows}'} px")
         values = {
-            "min": format_value(unit.minimum),
-            "max": format_value(unit.maximum),
-            "mean": format_value(unit.mean),
+            "min": format_short(unit.minimum),
+            "max": format_short(unit.maximum),
+            "mean": format_short(unit.mean),
             "active": format_percent(unit.active),
             "peak": f"{unit.peak[0]}, {unit.peak[1]}",
         }
@@ -274,14 +274,14 @@ class UnitPanel(Panel):
         grid.setHorizontalSpacing(theme.SMALL)
         grid.setVerticalSpacing(0)
         for column, name in enumerate(_FIGURES):
-            value = Figure("−0.00e−00")
+            value = Figure("100.0 %" if name == "active" else "−0.000")
             value.setText("–")
             value.setAccessibleName(name)
             caption = label(name, "figure-quiet")
             for part in (value, caption):
                 part.setToolTip(_FIGURE_TIPS[name])
-            grid.addWidget(caption, 0, column)
-            grid.addWidget(value, 1, column)
+            grid.addWidget(caption, 0, column, Qt.AlignmentFlag.AlignLeft)
+            grid.addWidget(value, 1, column, Qt.AlignmentFlag.AlignLeft)
             grid.setColumnStretch(column, 1)
             self._values[name] = value
         self.plot = TimePlot(placeholder="The unit's maximum over time")

@@ -26,7 +26,8 @@ GLIDE = 120
 """Milliseconds that a bar takes to its new length."""
 
 _ROW_HEIGHT = 26
-_SMALLEST_CHANGE = 0.0005
+_SMALLEST_GLIDE = 0.02
+"""Shorter ways are taken at once: live percentages tremble, and gliding after each would never end."""
 
 
 class BarsView(QWidget):
@@ -50,6 +51,7 @@ class BarsView(QWidget):
         self._pinned: frozenset[int] = frozenset()
         self._from: dict[int, float] = {}
         self._share = 1.0
+        self._fitted: dict[tuple[str, int, float], str] = {}
         self._hover: int | None = None
         self._cursor = 0
         self._pin: tuple[str, int, QPixmap] | None = None
@@ -86,14 +88,14 @@ class BarsView(QWidget):
         self._predictions = new
         if self._rows is None and len(new) != len(old):
             self.updateGeometry()
-        moved = any(abs(shown.get(p.index, 0.0) - p.probability) > _SMALLEST_CHANGE for p in new)
-        self._from = {p.index: shown.get(p.index, 0.0) for p in new}
+        moved = any(not abs(shown.get(p.index, 0.0) - p.probability) <= _SMALLEST_GLIDE for p in new)
         self._describe()
         if moved and self.isVisible():
+            self._from = {p.index: shown.get(p.index, 0.0) for p in new}
             self._share = 0.0
             self._glide.stop()
             self._glide.start()
-        else:
+        elif not self.gliding:
             self._share = 1.0
         self.update()
 
@@ -133,56 +135,74 @@ class BarsView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        palette = theme.current()
         if not self._predictions:
-            painter.setPen(theme.current().color("quiet"))
+            painter.setPen(palette.color("quiet"))
             top = QRectF(0, 0, self.width(), 2 * theme.scaled(_ROW_HEIGHT))
             painter.drawText(top, Qt.TextFlag.TextWordWrap, self._placeholder)
-        figures = theme.body_font()
-        figure_width = QFontMetricsF(theme.figure_font(theme.BODY_SIZE)).horizontalAdvance("100.0 %")
-        for row, prediction in enumerate(self._predictions):
-            painter.setFont(figures)
-            self._paint_row(painter, row, prediction, figure_width)
-
-    def _paint_row(self, painter: QPainter, row: int, prediction: Prediction, figure_width: float) -> None:
-        palette = theme.current()
-        height = theme.scaled(_ROW_HEIGHT)
-        whole = QRectF(0, row * height, self.width(), height)
-        if row == self._hover or (self.hasFocus() and row == self._cursor):
-            painter.setPen(
-                QPen(palette.color("accent"), 1) if self.hasFocus() and row == self._cursor else Qt.PenStyle.NoPen
-            )
-            painter.setBrush(palette.color("raised"))
-            painter.drawRoundedRect(whole.adjusted(0.5, 0.5, -0.5, -0.5), theme.scaled(4), theme.scaled(4))
+            return
+        self._paint_marks(painter)
+        height, inset = theme.scaled(_ROW_HEIGHT), theme.scaled(theme.TIGHT)
+        figure_font = theme.figure_font(theme.BODY_SIZE)
+        figure_width = QFontMetricsF(figure_font).horizontalAdvance("100.0 %")
         gap = theme.scaled(theme.SMALL)
-        inset = theme.scaled(theme.TIGHT)
-        figures = QRectF(whole.right() - figure_width - inset, whole.top(), figure_width, height)
-        label_width = (figures.left() - 2 * gap - inset) * 0.54
-        label = QRectF(inset, whole.top(), label_width, height)
-        bar = QRectF(label.right() + gap, whole.center().y() - theme.scaled(3), 0, theme.scaled(6))
-        bar.setRight(figures.left() - gap)
-        if prediction.index in self._pinned:
-            mark = theme.scaled(12)
-            painter.drawPixmap(
-                QRectF(label.left(), whole.center().y() - mark / 2, mark, mark), self._pin_mark(mark), QRectF()
-            )
-            label.setLeft(label.left() + mark + inset)
+        figure_left = self.width() - figure_width - inset
+        label_width = (figure_left - 2 * gap - inset) * 0.54
+        # One kind of mark at a time: changing pens, brushes and fonts costs more than what they draw.
         painter.setPen(palette.color("text"))
-        text = painter.fontMetrics().elidedText(prediction.label, Qt.TextElideMode.ElideRight, int(label.width()))
-        painter.drawText(label, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
-        shown = self._shown(prediction)
-        radius = bar.height() / 2
+        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        for row, prediction in enumerate(self._predictions):
+            label = QRectF(inset, row * height, label_width, height)
+            if prediction.index in self._pinned:
+                label.setLeft(label.left() + self._paint_pin(painter, label) + inset)
+            painter.drawText(label, left, self._elided(painter, prediction.label, int(label.width())))
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(figure_font)
+        for row, prediction in enumerate(self._predictions):
+            box = QRectF(figure_left, row * height, figure_width, height)
+            painter.drawText(box, right, format_percent(prediction.probability))
+        bar_left, thickness = inset + label_width + gap, theme.scaled(6)
+        self._paint_bars(painter, bar_left, figure_left - gap - bar_left, thickness)
+
+    def _paint_bars(self, painter: QPainter, left: float, width: float, thickness: int) -> None:
+        palette = theme.current()
+        height, radius = theme.scaled(_ROW_HEIGHT), thickness / 2
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(palette.color("track"))
-        painter.drawRoundedRect(bar, radius, radius)
-        filled = QRectF(bar)
-        filled.setWidth(max(2.0, bar.width() * min(max(shown, 0.0), 1.0)))
+        tops = [(row + 0.5) * height - radius for row in range(len(self._predictions))]
+        for top in tops:
+            painter.drawRoundedRect(QRectF(left, top, width, thickness), radius, radius)
         painter.setBrush(palette.color("accent"))
-        round_ = min(radius, filled.width() / 2)
-        painter.drawRoundedRect(filled, round_, round_)
-        painter.setPen(palette.color("text"))
-        painter.setFont(theme.figure_font(theme.BODY_SIZE))
-        flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(figures, flags, format_percent(prediction.probability))
+        for top, prediction in zip(tops, self._predictions, strict=True):
+            filled = max(2.0, width * min(max(self._shown(prediction), 0.0), 1.0))
+            round_ = min(radius, filled / 2)
+            painter.drawRoundedRect(QRectF(left, top, filled, thickness), round_, round_)
+
+    def _paint_marks(self, painter: QPainter) -> None:
+        """The grounds of the rows under the pointer and under the keyboard's cursor."""
+        palette, height = theme.current(), theme.scaled(_ROW_HEIGHT)
+        cursor = self._cursor if self.hasFocus() else None
+        painter.setBrush(palette.color("raised"))
+        for row in {self._hover, cursor} - {None}:
+            if row is not None and row < len(self._predictions):
+                painter.setPen(QPen(palette.color("accent"), 1) if row == cursor else Qt.PenStyle.NoPen)
+                box = QRectF(0, row * height, self.width(), height).adjusted(0.5, 0.5, -0.5, -0.5)
+                painter.drawRoundedRect(box, theme.scaled(4), theme.scaled(4))
+
+    def _paint_pin(self, painter: QPainter, label: QRectF) -> int:
+        size = theme.scaled(12)
+        painter.drawPixmap(
+            QRectF(label.left(), label.center().y() - size / 2, size, size), self._pin_mark(size), QRectF()
+        )
+        return size
+
+    def _elided(self, painter: QPainter, text: str, width: int) -> str:
+        key = (text, width, theme.scale())
+        if key not in self._fitted:
+            if len(self._fitted) > 200:
+                self._fitted.clear()
+            self._fitted[key] = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, width)
+        return self._fitted[key]
 
     def _pin_mark(self, size: int) -> QPixmap:
         color, pixels = theme.current().accent_text, round(size * self.devicePixelRatioF())

@@ -269,12 +269,14 @@ class GridView(QWidget):
         hover = self._hover[0] if self._hover is not None else None
         if hover is not None and not self._zoomed:
             # A line between two of the opposite lightness shows on maps of any colour.
-            self._paint_ring(painter, self.unit_rect(hover), palette.color("window", 0.8), 4.0)
-            self._paint_ring(painter, self.unit_rect(hover), palette.color("text"), 1.5)
+            rect = self.unit_rect(hover)
+            self._paint_ring(painter, rect, palette.color("window", 0.8), 4.0)
+            self._paint_ring(painter, rect, palette.color("text"), 1.5)
         if self._chosen is not None and not self._zoomed:
             focused = self.hasFocus() and hover is None
-            self._paint_ring(painter, self.unit_rect(self._chosen), palette.color("window", 0.6), 4.0)
-            self._paint_ring(painter, self.unit_rect(self._chosen), palette.color("accent"), 2.5 if focused else 2.0)
+            rect = self.unit_rect(self._chosen)
+            self._paint_ring(painter, rect, palette.color("window", 0.6), 4.0)
+            self._paint_ring(painter, rect, palette.color("accent"), 2.5 if focused else 2.0)
         if self._hover is not None:
             self._paint_label(painter, *self._hover)
 

@@ -54,6 +54,7 @@ class ImageView(QWidget):
         self._seen: Box | None = None
         self._mark: Box | None = None
         self._aspect: float | None = None
+        self._corners: tuple[QRectF, float, QPainterPath] | None = None
         self._clickable = False
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
@@ -254,18 +255,9 @@ class ImageView(QWidget):
 
     def _round_corners(self, painter: QPainter, rect: QRectF) -> None:
         radius = min(float(theme.scaled(theme.RADIUS)), rect.width() / 2, rect.height() / 2)
-        ground = theme.current().color(self._ground)
-        for corner, x, y in (
-            (rect.topLeft(), 1, 1),
-            (rect.topRight(), -1, 1),
-            (rect.bottomLeft(), 1, -1),
-            (rect.bottomRight(), -1, -1),
-        ):
-            outside = QPainterPath(corner)
-            outside.lineTo(corner + QPointF(x * radius, 0))
-            outside.quadTo(corner + QPointF(x * radius * 0.1, y * radius * 0.1), corner + QPointF(0, y * radius))
-            outside.closeSubpath()
-            painter.fillPath(outside, ground)
+        if self._corners is None or self._corners[:2] != (rect, radius):
+            self._corners = (QRectF(rect), radius, _outside_corners(rect, radius))
+        painter.fillPath(self._corners[2], theme.current().color(self._ground))
 
     # ------------------------------------------------------------------------------------------------------ pointer
 
@@ -292,3 +284,19 @@ class ImageView(QWidget):
             event.ignore()
             return
         self.double_clicked.emit(*place)
+
+
+def _outside_corners(rect: QRectF, radius: float) -> QPainterPath:
+    """What rounding takes away from a rectangle."""
+    outside = QPainterPath()
+    for corner, x, y in (
+        (rect.topLeft(), 1, 1),
+        (rect.topRight(), -1, 1),
+        (rect.bottomLeft(), 1, -1),
+        (rect.bottomRight(), -1, -1),
+    ):
+        outside.moveTo(corner)
+        outside.lineTo(corner + QPointF(x * radius, 0))
+        outside.quadTo(corner + QPointF(x * radius * 0.1, y * radius * 0.1), corner + QPointF(0, y * radius))
+        outside.closeSubpath()
+    return outside

@@ -59,11 +59,13 @@ class TimePlot(QWidget):
         palette = theme.current()
         painter = QPainter(self)
         values = self.values
-        finite = values[np.isfinite(values)]
-        if not len(finite):
+        finite = np.isfinite(values)
+        whole = bool(finite.all())
+        if not finite.any():
             _paint_placeholder(painter, self, self._placeholder)
             return
-        low, high = min(0.0, float(finite.min())), float(finite.max())
+        known = values if whole else values[finite]
+        low, high = min(0.0, float(known.min())), float(known.max())
         high = high if high > low else low + 1.0
         font = theme.figure_font()
         metrics = QFontMetricsF(font)
@@ -83,9 +85,8 @@ class TimePlot(QWidget):
         step = plot.width() / (len(self._values) - 1)
         x = plot.right() - step * np.arange(len(values) - 1, -1, -1)
         y = plot.bottom() - (values - low) / (high - low) * plot.height()
-        for start, stop in _finite_stretches(values):
-            line = QPolygonF([QPointF(x[i], y[i]) for i in range(start, stop)])
-            painter.drawPolyline(line)
+        for start, stop in ((0, len(values)),) if whole else _finite_stretches(values):
+            painter.drawPolyline(QPolygonF(list(map(QPointF, x[start:stop].tolist(), y[start:stop].tolist()))))
         if math.isfinite(values[-1]):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(palette.color("accent"))

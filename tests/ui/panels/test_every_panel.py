@@ -28,7 +28,7 @@ from deepvis.ui.panels.strongest_panel import StrongestPanel
 from deepvis.ui.panels.unit_panel import UnitPanel
 from deepvis.ui.view_state import ViewState
 from tests.ui.fixtures import network_info
-from tests.ui.views.paints import PaintCount, show
+from tests.ui.views.paints import PaintCount, Sentinel, show
 
 PANELS = [InputPanel, PredictionsPanel, GridPanel, UnitPanel, StrongestPanel, StatusBar]
 FOLLOWERS = [InputPanel, PredictionsPanel, GridPanel, UnitPanel, StrongestPanel]
@@ -121,12 +121,13 @@ def test_a_panel_repaints_nothing_while_nothing_happens(
     panel.show_result(result)
     if isinstance(panel, PredictionsPanel):
         qtbot.waitUntil(lambda: not panel.bars.gliding and not panel.pinned.gliding)
-    panel.grab()
-    QApplication.processEvents()
-    counts = [PaintCount(widget) for widget in (panel, *panel.findChildren(QWidget))]
+    watched = (panel, *panel.findChildren(QWidget))
+    sentinel = Sentinel(panel)
+    sentinel.wait(qtbot)
+    counts = [PaintCount(widget) for widget in watched]
     state.update(**{name: getattr(state.look, name) for name in ("boost", "layer", "unit")})
     state.changed.emit()
-    QApplication.processEvents()
+    sentinel.wait(qtbot)
     assert sum(count.count for count in counts) == 0
 
 

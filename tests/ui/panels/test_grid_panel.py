@@ -39,7 +39,6 @@ def pick(choice: Choice, text: str) -> None:
         ("gamma", "0.3", "gamma", 0.3),
         ("sort", "By activity", "sort", "activity"),
         ("colormap", "inferno", "colormap", "inferno"),
-        ("strongest", "16 strongest", "strongest", 16),
     ],
 )
 def test_a_choice_changes_its_part_of_the_look(

@@ -41,7 +41,7 @@ def status(qtbot: QtBot, state: ViewState) -> StatusBar:
     return made
 
 
-def test_the_header_names_the_unit_its_field_and_its_maximum(
+def test_the_header_names_the_unit_and_its_field(
     panel: UnitPanel, state: ViewState, answer: Callable[..., ViewResult]
 ) -> None:
     panel.show_result(answer())
@@ -49,7 +49,7 @@ def test_the_header_names_the_unit_its_field_and_its_maximum(
     assert layer is not None
     values = layer_values(layer)[5]
     assert panel.title.text() == "Unit conv3 · 5"
-    assert panel.figures.text() == f"field 29 px · max {values.max():.3g}"
+    assert panel.figures.text() == "field 29 px"
     assert panel._values["mean"].text() == f"{values.mean():.3g}"
     assert panel._values["active"].text() == f"{100 * (values > 0).mean():.1f} %"
 
@@ -211,7 +211,7 @@ def test_strong_units_of_another_layer_are_passed_over(
 
 def test_figures_of_the_status_bar_stay_where_they_are(status: StatusBar, answer: Callable[..., ViewResult]) -> None:
     places = set()
-    for rate, dropped, delay, frame in ((1.0, 0, 3, 1), (58.7, 12, 17, 1042), (240.0, 9999, 9000, 1234567)):
+    for rate, dropped, delay, frame in ((1.0, 0, 3, 1), (58.7, 12, 17, 1042), (240.0, 9999, 99_900, 1234567)):
         status.show_status(EngineStatus(rate, dropped, delay, 1.0))
         status.show_delay(delay)
         status.show_result(answer(frame))
@@ -226,8 +226,20 @@ def test_figures_of_the_status_bar_stay_where_they_are(status: StatusBar, answer
 def test_the_status_bar_says_where_the_network_runs_and_what_was_measured(status: StatusBar, state: ViewState) -> None:
     assert status.device.text() == "cpu · bf16"
     assert "fp32: 6.1 ms" in status.device.toolTip()
+    state.set_network(network_info(precision="bf16 channels last"))
+    assert status.device.text() == "cpu · bf16"
+    assert "channels last" in status.device.toolTip()
     state.set_network(network_info(device="cuda:0", precision="fp32"))
     assert status.device.text() == "cuda:0 · fp32"
+
+
+def test_frames_that_were_dropped_before_the_network_came_do_not_count(status: StatusBar, state: ViewState) -> None:
+    for dropped in (400, 403):
+        status.show_status(EngineStatus(10.0, dropped, 20.0, 1.0))
+    assert status.dropped.text() == "3"
+    state.set_network(network_info(title="Another"))
+    status.show_status(EngineStatus(10.0, 500, 20.0, 1.0))
+    assert status.dropped.text() == "0"
 
 
 def test_the_status_bar_follows_a_run(status: StatusBar) -> None:

@@ -24,6 +24,25 @@ class PaintCount(QObject):
         return False
 
 
+class Sentinel(QWidget):
+    """A speck in a window's corner; once it is painted, everything that was to be painted before is painted too."""
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        # What lies below is not painted for its sake.
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setGeometry(0, 0, 1, 1)
+        self.show()
+        self._paints = PaintCount(self)
+
+    def wait(self, qtbot: QtBot) -> None:
+        """Wait until layouts are done and all that they changed is on the screen."""
+        QApplication.sendPostedEvents()
+        painted = self._paints.count
+        self.update()
+        qtbot.waitUntil(lambda: self._paints.count > painted)
+
+
 def show(qtbot: QtBot, widget: QWidget, width: int = 320, height: int = 240) -> None:
     """Show a widget of its own and wait until it is painted."""
     qtbot.addWidget(widget)

@@ -11,7 +11,7 @@ from deepvis.messages import Prediction
 from deepvis.ui import theme
 from deepvis.ui.views.bars_view import BarsView
 from deepvis.ui.views.color_scale import ColorScale
-from deepvis.ui.views.numbers import format_percent, format_size, format_value
+from deepvis.ui.views.numbers import format_milliseconds, format_percent, format_short, format_size, format_value
 from deepvis.ui.views.plot_view import HistogramPlot, TimePlot
 from deepvis.ui.views.tiles_view import Tile, TilesView
 from tests.ui.views.paints import PaintCount, click, grabbed, show
@@ -213,11 +213,37 @@ def test_places_without_a_tile_keep_their_room(qtbot: QtBot) -> None:
         (0, "0"),
         (1.2e-5, "1.2e−05"),
         (float("nan"), "not a number"),
-        (12345, "1.23e+04"),
+        (12345, "12345"),
     ],
 )
 def test_values_are_written_in_three_figures(value: float, text: str) -> None:
     assert format_value(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3.4142, "3.41"),
+        (-0.01234, "−0.012"),
+        (0.0051, "5.1e−3"),
+        (-0.0051, "−5e−3"),
+        (-1.3e-12, "−1e−12"),
+        (123456, "1.2e5"),
+        (-99999, "−99999"),
+        (0.0996, "0.0996"),
+        (float("inf"), "∞"),
+        (float("nan"), "–"),
+    ],
+)
+def test_values_of_a_column_take_six_characters_at_most(value: float, text: str) -> None:
+    assert format_short(value) == text
+    assert len(text) <= 6
+
+
+def test_long_delays_are_written_in_seconds() -> None:
+    assert [format_milliseconds(each) for each in (34.4, 9999, 12_345, 345_000)] == [
+        "34 ms", "9999 ms", "12.3 s", "345 s",
+    ]  # fmt: skip
 
 
 def test_shares_and_sizes_are_written_for_people() -> None:
