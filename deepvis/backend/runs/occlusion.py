@@ -20,7 +20,6 @@ import numpy.typing as npt
 import torch
 
 from deepvis.backend.device import agrees, is_out_of_memory
-from deepvis.backend.methods.views import gaussian_blur
 from deepvis.backend.network import Image, Network, Target
 from deepvis.backend.runs.base import Needs
 from deepvis.colormaps import colorize
@@ -220,6 +219,9 @@ class Occlusion:
         if self.fill == "grey":
             return torch.zeros_like(x)
         if self.fill == "blur":
+            # Imported here: the methods import this module, and either may be the first to be imported.
+            from deepvis.backend.methods.views import gaussian_blur
+
             return torch.stack([gaussian_blur(channel, patch / 2) for channel in x[0]])[None]
         value = 0.0 if isinstance(self.fill, str) else float(self.fill) / 255
         return net.preprocessing.normalise(torch.full_like(x, value))
