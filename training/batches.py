@@ -10,6 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.data import Pictures
+
+
+def pool(pictures: Pictures, favoured: tuple[str, ...], favour: int) -> npt.NDArray[np.int64]:
+    """The pictures of one epoch, int64 indices: every picture once, those of the favoured classes `favour` times."""
+    chosen = np.isin(pictures.targets, [pictures.wnids.index(wnid) for wnid in favoured])
+    return np.repeat(np.arange(len(pictures)), np.where(chosen, favour, 1))
+
 
 class Order:
     """A reproducible endless shuffle: which pictures a step learns from, as a pure function of the step.

@@ -87,10 +87,16 @@ class Recipe:
         Decay a step of the running average of the weights, which is what is evaluated and shipped.
     phases : tuple of Phase
         Picture sizes over the run.
+    favoured : tuple of str
+        Class folders whose pictures are drawn `favour` times an epoch, the others once.
+    favour : int
     attack : Attack or None
         Adversarial training, or none.
     start : str or None
         Name of the recipe whose trained weights are the starting point.
+    keep : float
+        Share of the starting point in the weights that ship; the rest is the running average at the end (Wortsman et
+        al. 2022, "Robust fine-tuning of zero-shot models").
     seed : int
         Decides the first weights, the order of the pictures and every random choice.
     """
@@ -109,8 +115,11 @@ class Recipe:
     most_zoom: float = 2.0
     shift: int = 8
     ema: float = 0.998
+    favoured: tuple[str, ...] = ()
+    favour: int = 1
     attack: Attack | None = None
     start: str | None = None
+    keep: float = 0.0
     seed: int = 0
 
     @property
@@ -138,8 +147,8 @@ class Recipe:
 WIDTHS = (64, 64, 128, 192, 256, 384, 512)
 
 RECIPES: dict[str, Recipe] = {
-    "tinynet": Recipe(
-        name="tinynet",
+    "tinynet-base": Recipe(
+        name="tinynet-base",
         widths=WIDTHS,
         images=1_300_000,
         batch=128,
@@ -151,10 +160,26 @@ RECIPES: dict[str, Recipe] = {
             Phase(1.0, ((64, 0.75), (96, 0.15), (128, 0.1)), colour=0.8),
         ),
     ),
+    "tinynet": Recipe(
+        name="tinynet",
+        widths=WIDTHS,
+        images=60_000,
+        batch=128,
+        peak_rate=0.03,
+        rise=0.1,
+        phases=(Phase(1.0, ((64, 0.9), (128, 0.1)), colour=0.7),),
+        zoomed=0.4,
+        most_zoom=3.0,
+        favoured=("n02123045", "n02123394", "n02124075"),
+        favour=3,
+        ema=0.99,
+        start="tinynet-base",
+        keep=0.2,
+    ),
     "tinynet-robust": Recipe(
         name="tinynet-robust",
         widths=WIDTHS,
-        images=150_000,
+        images=110_000,
         batch=128,
         peak_rate=0.05,
         rise=0.15,
@@ -163,6 +188,11 @@ RECIPES: dict[str, Recipe] = {
         zoomed=0.3,
         ema=0.99,
         attack=Attack(epsilon=3 / 255, step=3.75 / 255),
-        start="tinynet",
+        start="tinynet-base",
     ),
 }
+
+
+def lineage(recipe: Recipe) -> tuple[Recipe, ...]:
+    """The recipes that a network goes through, from random weights to `recipe` itself."""
+    return (recipe,) if recipe.start is None else (*lineage(RECIPES[recipe.start]), recipe)

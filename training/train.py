@@ -73,8 +73,10 @@ class Trainer:
         self.device = device or choose_device()
         self.bf16 = low_precision(self.device) if bf16 is None else bf16
         self.step = 0
-        self.order = batches.Order(len(pictures), recipe.batch, recipe.seed)
+        self.pool = batches.pool(pictures, recipe.favoured, recipe.favour)
+        self.order = batches.Order(len(self.pool), recipe.batch, recipe.seed)
         torch.manual_seed(recipe.seed)
+        self.start = start
         self.network = self._network()
         if start is not None:
             self.network.load_state_dict(start)
@@ -119,7 +121,7 @@ class Trainer:
     def _batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The augmented pictures, float32 (N, 3, s, s) in 0 to 1, and targets, int64 (N,), of the next step."""
         recipe = self.recipe
-        indices = self.order.indices(self.step)
+        indices = self.pool[self.order.indices(self.step)]
         targets = torch.from_numpy(self.pictures.targets[indices]).to(self.device)
         images = batches.as_tensor(self.pictures.pixels[indices], self.device)
         phase = recipe.phase(self.step)
@@ -161,6 +163,15 @@ class Trainer:
         mine, theirs = self.average.state_dict(), self.network.state_dict()
         floats = [name for name, value in mine.items() if value.is_floating_point()]
         torch._foreach_lerp_([mine[name] for name in floats], [theirs[name] for name in floats], 1 - decay)
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Once, after the last step: mix the starting point into the running average, as the recipe's `keep` says."""
+        if self.start is None or self.recipe.keep == 0.0:
+            return
+        for name, value in self.average.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(self.start[name].to(value.device), self.recipe.keep)
 
     def state(self) -> dict[str, Any]:
         """Everything that a continuation needs."""
@@ -230,6 +241,8 @@ def run(
     if path.exists():
         trainer.restore(read_checkpoint(path))
     steps = trainer.recipe.steps
+    if trainer.step >= steps:
+        return
     saved = logged = time.monotonic()
     sums: dict[str, float] = {}
     with (out / "log.jsonl").open("a", encoding="utf-8") as log:
@@ -252,9 +265,10 @@ def run(
                 log.flush()
                 print(json.dumps(line), flush=True)
                 sums, logged, first = {}, now, trainer.step
-            if now - saved > checkpoint_seconds:
+            if now - saved > checkpoint_seconds and trainer.step < steps:
                 trainer.save(path)
                 saved = now
+    trainer.finish()
     trainer.save(path)
 
 
