@@ -1,0 +1,74 @@
+"""The lab on the real engine: what the form offers is what the run takes, and what it shows is what the run found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from deepvis.messages import NetworkSpec
+from deepvis.options import options_of
+from deepvis.session import Session
+from deepvis.ui import theme
+from deepvis.ui.main_window import MainWindow
+from deepvis.ui.settings_store import SettingsStore
+from tests.ui.occlusion_run import RUN_OPTIONS
+
+
+@pytest.fixture
+def live(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[MainWindow]:
+    theme.apply_theme(qapp, theme.DARK)
+    session = Session()
+    window = MainWindow(session, SettingsStore(tmp_path / "s.ini"))
+    session.start()
+    window.resize(1280, 900)
+    window.show()
+    window.start("sample:cat", NetworkSpec("tinynet", device="cpu"), None)
+    qtbot.waitUntil(lambda: window.state.info is not None, timeout=200_000)
+    qtbot.waitUntil(lambda: window.grid_panel.view.result is not None, timeout=60_000)
+    yield window
+    window.close()
+    assert session.close(30)
+    window.deleteLater()
+    qapp.processEvents()
+
+
+def test_the_scripted_run_of_the_window_tests_has_the_real_options() -> None:
+    from deepvis.backend.runs import registry
+
+    assert options_of(registry()["occlusion"]) == RUN_OPTIONS["occlusion"]
+
+
+def test_an_occlusion_run_fills_in_is_shown_saved_and_can_fail(live: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    live.actions_["window.lab"].trigger()
+    panel = live.lab.panels["occlusion"]
+    assert live.state.info is not None
+    side = min(live.state.info.input_size)
+    patch = side // 4
+    panel.form.set_values({"patch": patch, "stride": patch // 2, "batch": 8})
+    panel.begin()
+    qtbot.waitUntil(lambda: panel.figures.text().startswith("done"), timeout=120_000)
+    maps = panel.view.maps
+    assert maps.known.all()
+    assert maps.places == (7, 7)
+    best = live.predictions.bars.predictions[0]
+    assert maps.label == best.label
+    assert maps.whole_probability == pytest.approx(best.probability, abs=0.05)
+    assert not maps.covered(0, 0)[:patch, :patch].any()
+    assert np.array_equal(maps.covered(0, 0)[patch:], maps.picture[patch:])
+    path = tmp_path / "map.npz"
+    live.captures._backend.save(str(path), panel.view.export_arrays())
+    qtbot.waitUntil(lambda: any(e.problem.title == "Saved" for e in live.log.entries()), timeout=30_000)
+    with np.load(path) as saved:
+        assert np.array_equal(saved["logit"], maps.logit)
+        assert str(saved["label"]) == maps.label
+    panel.form.set_values({"patch": 500, "stride": None})
+    panel.begin()
+    qtbot.waitUntil(lambda: panel.figures.text() == "failed", timeout=60_000)
+    assert "500" in panel.error.text()
+    assert str(side) in panel.error.text()
+    assert panel.view.maps is maps
