@@ -15,12 +15,14 @@ import io
 import json
 import math
 import random
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 import deepvis
@@ -87,9 +89,9 @@ def contestants(net: Network) -> dict[str, Map]:
     named: dict[str, Map] = {
         "centre of the picture (baseline)": centre,
         "saliency": lambda net, image, target: methods.saliency(net, image, target),
-        "SmoothGrad, 25 samples": lambda net, image, target: methods.smoothgrad(net, image, target),
-        "Integrated Gradients, 25 steps": lambda net, image, target: methods.saliency(
-            net, image, target, "integrated_gradients", steps=25
+        "SmoothGrad, 10 samples": lambda net, image, target: methods.smoothgrad(net, image, target, samples=10),
+        "Integrated Gradients, 10 steps": lambda net, image, target: methods.saliency(
+            net, image, target, "integrated_gradients", steps=10
         ),
         "guided back-projection of the class": lambda net, image, target: magnitude(
             methods.backproject(net, image, logits, target, "guided", seed="one")
@@ -103,7 +105,9 @@ def contestants(net: Network) -> dict[str, Map]:
             net, image, target, layer
         )
     named["guided Grad-CAM"] = lambda net, image, target: magnitude(methods.guided_grad_cam(net, image, target))
-    named["occlusion"] = lambda net, image, target: methods.occlusion(net, image, target, batch=32).drop
+    named["occlusion"] = lambda net, image, target: (
+        methods.occlusion(net, image, target, batch=32, precision="auto").drop
+    )
     return named
 
 
@@ -120,6 +124,8 @@ def play(net: Network, data: Path, count: int, largest: float, seed: int) -> tup
         if int(net.logits(boxed.image).argmax()) != target:
             continue
         played += 1
+        if played % 50 == 0:
+            print(f"{played} pictures: {scores}", file=sys.stderr, flush=True)
         for name, game in games.items():
             scores[name] += hits(net, boxed, game(net, boxed.image, target))
     return scores, played, seen
@@ -133,9 +139,12 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=500, help="correctly classified pictures (500)")
     parser.add_argument("--largest-box", type=float, default=0.5, help="share of the picture (0.5)")
     parser.add_argument("--seed", type=int, default=0, help="which pictures (0)")
+    parser.add_argument("--bf16", action="store_true", help="compute in bf16, as the live view does where it is faster")
     parser.add_argument("--json", metavar="FILE", help="write the figures as well")
     options = parser.parse_args()
     net = deepvis.load(options.network)
+    if options.bf16:
+        net = net.converted(torch.bfloat16, channels_last=True)
     scores, played, seen = play(net, options.data, options.pictures, options.largest_box, options.seed)
     print(f"{played} pictures, of {seen} with a box of at most {options.largest_box:g} of the picture; {net!r}\n")
     print("| method | maximum inside the box |\n|---|---|")

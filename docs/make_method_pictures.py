@@ -134,7 +134,7 @@ def class_maps(net: Network, inputs: dict[str, torch.Tensor], folder: Path) -> N
         coarse = [methods.grad_cam(net, x, top, layer) for layer in ("conv7", "conv6")]
         guided = methods.guided_grad_cam(net, x, top)
         cam.append([picture, *(over(picture, values) for values in coarse), signed(guided)])
-        found = methods.occlusion(net, x, top)
+        found = methods.occlusion(net, x, top, precision="auto")
         row, column = (int(i) for i in np.unravel_index(int(found.logit.argmin()), found.logit.shape))
         grid = heat(found.probability, "viridis")
         covered.append([picture, found.covered(row, column), grid, over(picture, found.drop)])
