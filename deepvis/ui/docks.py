@@ -137,7 +137,7 @@ class Docks:
 
     def fit_width(self) -> None:
         """Give the side docks the width that their content needs at the present size of type."""
-        most = round(0.28 * self._window.width())
+        most = round(0.22 * self._window.width())
         widths = [theme.scaled(width) if theme.scale() == 1 else most for width in SIDE_WIDTHS]
         self._window.resizeDocks([self.left, self.right], widths, Qt.Orientation.Horizontal)
 

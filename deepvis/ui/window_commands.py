@@ -12,6 +12,7 @@ from deepvis.ui import settings_store as settings
 from deepvis.ui import theme
 from deepvis.ui.command_palette import Command
 from deepvis.ui.network_menu import network_commands
+from deepvis.ui.panels.controls import CHROME
 from deepvis.ui.settings_store import SettingsStore
 
 if TYPE_CHECKING:
@@ -208,11 +209,7 @@ class WindowCommands:
     def _chrome(self) -> list[QWidget]:
         """What presentation hides: everything that is neither picture nor figure."""
         window = self._window
-        controls = [
-            part
-            for part in window.grid_panel.findChildren(QWidget)
-            if part.accessibleName() == "How the layer is drawn"
-        ]
+        controls = [part for part in window.findChildren(QWidget) if part.property(CHROME)]
         return [window.top_bar, window.statusBar(), window.playback_bar.holder, *controls]
 
     def _apply(self, name: str, scale: float) -> None:

@@ -445,7 +445,11 @@ def test_presentation_hides_the_chrome_and_escape_brings_it_back(window: MainWin
     assert window.isFullScreen()
     assert window.top_bar.isHidden()
     assert theme.scale() == theme.PRESENTATION_SCALE
+    controls = [window.unit_panel.rule, window.input_panel.fit, window.grid_panel.range]
+    assert not any(control.isVisible() for control in controls)
+    assert window.unit_panel.map.isVisible()
     window.actions_["window.escape"].trigger()
+    assert all(control.isVisible() for control in controls)
     assert not window.isFullScreen()
     assert not window.top_bar.isHidden()
     assert theme.scale() == 1.0

@@ -22,6 +22,9 @@ from PySide6.QtWidgets import (
 from deepvis.ui import theme
 from deepvis.ui.view_state import ViewState
 
+CHROME = "chrome"
+"""Property of widgets that presentation mode hides: controls that nobody in the room needs to see."""
+
 
 class Panel(QWidget):
     """A titled column. Subclasses add to ``body`` and set their controls in :meth:`follow`, called on every change.
@@ -168,7 +171,7 @@ class Figure(QWidget):
 
     Parameters
     ----------
-    widest : a text as long as any that will come; it sets the width.
+    widest : a text as long as nearly any that will come; it sets the width. A longer one widens the place for good.
     """
 
     def __init__(self, widest: str, *, quiet: bool = False, right: bool = False) -> None:
@@ -188,6 +191,9 @@ class Figure(QWidget):
         """Show this text."""
         if text != self._text:
             self._text = text
+            if len(text) > len(self._widest):
+                self._widest = text
+                self.updateGeometry()
             self.setAccessibleDescription(text)
             self.update()
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QVBoxLayout, QWidget
 from deepvis.colormaps import DIVERGING
 from deepvis.messages import BOOSTS, COLORMAPS, GAMMAS, Size, ViewResult
 from deepvis.ui import theme
-from deepvis.ui.panels.controls import Choice, FlowLayout, IconButton, label, pair, row
+from deepvis.ui.panels.controls import CHROME, Choice, FlowLayout, IconButton, label, pair, row
 from deepvis.ui.panels.layer_strip import LayerStrip
 from deepvis.ui.view_state import ViewState
 from deepvis.ui.views.color_scale import ColorScale
@@ -121,6 +121,7 @@ class GridPanel(QWidget):
         self._fixed.setLayout(row(self.low, label("to", "quiet"), self.high))
         self._controls = QWidget()
         self._controls.setAccessibleName("How the layer is drawn")
+        self._controls.setProperty(CHROME, True)
         flow = FlowLayout(self._controls, spacing=theme.SMALL)
         flow.addWidget(self.show_what)
         flow.addWidget(pair("Range", self.range))

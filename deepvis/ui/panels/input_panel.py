@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QSlider, QWidget
 
 from deepvis.messages import COLORMAPS, NetworkInfo, OverlayResult, Size, ViewResult
 from deepvis.ui import theme
-from deepvis.ui.panels.controls import Choice, FlowLayout, Panel, label, pair, row
+from deepvis.ui.panels.controls import CHROME, Choice, FlowLayout, Panel, label, pair, row
 from deepvis.ui.view_state import ViewState
 from deepvis.ui.views.color_scale import ColorScale
 from deepvis.ui.views.image_view import ImageView
@@ -27,7 +27,7 @@ class InputPanel(Panel):
     """Shows the frame with what the network sees of it, and chooses overlay, crop and input size."""
 
     def __init__(self, state: ViewState, parent: QWidget | None = None) -> None:
-        super().__init__(state, "Input", parent, widest_figures="20000 × 20000 → 512 × 512")
+        super().__init__(state, "Input", parent, widest_figures="4000 × 3000 → 512 × 512")
         self.figures.setToolTip("The frame's size, and the size in which the network gets it")
         self._names: dict[int, str] = {}
         self.view = ImageView(
@@ -60,6 +60,7 @@ class InputPanel(Panel):
         self._target_row = QWidget()
         self._target_row.setLayout(row(self.target, self.opacity))
         fits = QWidget()
+        fits.setProperty(CHROME, True)
         flow = FlowLayout(fits, spacing=theme.MEDIUM)
         flow.addWidget(pair("Fit", self.fit))
         flow.addWidget(self._size_pair)

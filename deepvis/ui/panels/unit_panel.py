@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QSizePolicy, QStackedLayout, QWidget
 
 from deepvis.messages import BackResult, FilterPicture, UnitResult, ViewResult
 from deepvis.ui import theme
-from deepvis.ui.panels.controls import Choice, Figure, FlowLayout, IconButton, Panel, label, row
+from deepvis.ui.panels.controls import CHROME, Choice, Figure, FlowLayout, IconButton, Panel, label, row
 from deepvis.ui.view_state import ViewState
 from deepvis.ui.views.color_scale import ColorScale
 from deepvis.ui.views.image_view import ImageView
@@ -36,6 +36,7 @@ _FIGURE_TIPS = {
     "active": "Share of positions above zero",
     "peak": "Row and column of the largest value",
 }
+_WIDEST = {"active": "100.0 %", "peak": "000, 000"}
 _WAITING = "What made the unit fire appears here"
 _MAP_TIP = "The unit's map. Click a position to look back from it alone"
 
@@ -44,7 +45,7 @@ class UnitPanel(Panel):
     """Everything about the chosen unit. A click into its map looks back from that position alone."""
 
     def __init__(self, state: ViewState, parent: QWidget | None = None) -> None:
-        super().__init__(state, "Unit", parent, widest_figures="field 000 × 000 px")
+        super().__init__(state, "Unit", parent, widest_figures="field 000 px")
         self._plotted: tuple[str | None, int | None] = (None, None)
         self._last_frame: int | None = None
         self._filters: tuple[FilterPicture, ...] = ()
@@ -192,7 +193,8 @@ class UnitPanel(Panel):
 
     def _forget(self) -> None:
         """What was shown belongs to another unit."""
-        self.map.set_placeholder("Choose a unit in the mosaic")
+        chosen = self.state.look.unit is not None
+        self.map.set_placeholder("The unit's map appears here" if chosen else "Choose a unit in the mosaic")
         self.plot.clear()
         self._last_frame = None
 
@@ -261,6 +263,7 @@ class UnitPanel(Panel):
         self.origin_text = label("", "quiet")
         self.note = label("", "warning", wrap=True)
         choices = QWidget()
+        choices.setProperty(CHROME, True)
         flow = FlowLayout(choices)
         for part in (self.rule, self.back_choice, self.seed, self.origin, self.origin_text, self.position):
             flow.addWidget(part)
@@ -269,12 +272,14 @@ class UnitPanel(Panel):
 
     def _make_figures(self) -> None:
         self._values: dict[str, Figure] = {}
-        grid = QGridLayout()
+        table = QWidget()
+        table.setProperty(CHROME, True)
+        grid = QGridLayout(table)
         grid.setContentsMargins(0, theme.TIGHT, 0, 0)
         grid.setHorizontalSpacing(theme.SMALL)
         grid.setVerticalSpacing(0)
         for column, name in enumerate(_FIGURES):
-            value = Figure("100.0 %" if name == "active" else "−0.000")
+            value = Figure(_WIDEST.get(name, "−0.000"))
             value.setText("–")
             value.setAccessibleName(name)
             caption = label(name, "figure-quiet")
@@ -287,7 +292,7 @@ class UnitPanel(Panel):
         self.plot = TimePlot(placeholder="The unit's maximum over time")
         self.plot.setAccessibleName("The unit's maximum over time")
         self.plot.setToolTip("Largest value of the unit's map in the last 240 frames")
-        self.body.addLayout(grid)
+        self.body.addWidget(table)
         self.body.addWidget(self.plot)
 
     def _make_filters(self) -> None:
