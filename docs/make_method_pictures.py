@@ -1,4 +1,4 @@
-"""Make the pictures of docs/methods: ``python docs/make_method_pictures.py``.
+"""Make the pictures of docs/methods: ``python docs/make_method_pictures.py --size 128``.
 
 Bundled network and scikit-image's photographs only, no other data. Prints the figures that the pages quote.
 """
