@@ -16,7 +16,7 @@ class StrongestPanel(Panel):
     """A grid of back-projections; a click chooses the unit."""
 
     def __init__(self, state: ViewState, parent: QWidget | None = None) -> None:
-        super().__init__(state, "Strongest units, looked back", parent)
+        super().__init__(state, "Strongest units", parent)
         self.count = Choice(
             "Number of units",
             "How many of the layer's most active units are looked back from",

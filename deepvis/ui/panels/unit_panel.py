@@ -74,7 +74,7 @@ class UnitPanel(Panel):
     def _show_filters(self, filters: Sequence[FilterPicture]) -> None:
         """The unit's own filter, or the weights on its strongest inputs; none hides the row."""
         own = bool(filters) and filters[0].channel is None
-        self.filters_title.setText("Its filter" if own else "Weights on its strongest inputs")
+        self.filters_title.setText("Its filter" if own else "Strongest inputs")
         captions = ["" if picture.channel is None else str(picture.channel) for picture in filters]
         tiles = [Tile(picture.picture, caption) for picture, caption in zip(filters, captions, strict=True)]
         self.filters.set_tiles(tiles, columns=max(6, len(tiles)))
@@ -299,7 +299,7 @@ class UnitPanel(Panel):
         self.filters_title = label("", "title")
         self.filters = TilesView(columns=6, clickable=False, largest=64)
         self.filters.setAccessibleName("Filters")
-        self.filters.setToolTip("Weights of the unit, or of the units below that feed it most")
+        self.filters.setToolTip("The unit's own filter, or its weights on the inputs that feed it most")
         self.body.addWidget(self.filters_title)
         self.body.addWidget(self.filters)
         self.body.addStretch(1)
