@@ -226,7 +226,8 @@ class Session:
 
     def _engine_ready(self) -> None:
         while not self._ready.wait(0.1):
-            if self._closed.is_set() or not self._engine_thread.is_alive():
+            ended = self._engine_thread.ident is not None and not self._engine_thread.is_alive()
+            if self._closed.is_set() or ended:
                 raise RuntimeError("the engine is not running")
 
     # --------------------------------------------------------------------------------------------- sources
