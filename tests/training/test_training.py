@@ -103,7 +103,7 @@ def test_weights_that_fp16_cannot_hold_are_refused():
 
 
 def test_the_rate_rises_to_its_peak_and_falls_to_almost_nothing():
-    recipe = RECIPES["tinynet"]
+    recipe = RECIPES["tinynet-base"]
     rates = np.array([recipe.rate(step) for step in range(recipe.steps)])
     peak = int(rates.argmax())
     assert abs(peak / recipe.steps - recipe.rise) < 0.01
@@ -380,11 +380,11 @@ def test_tinynet_knows_pictures_that_it_never_saw(validation):
 
 @pytest.mark.parametrize(("size", "least"), [(96, 0.45), (128, 0.35)])
 def test_tinynet_works_at_larger_sizes(validation, size, least):
-    assert accuracy(subject("tinynet", CPU).classify, validation, size, every=20)[0] >= least
+    assert accuracy(subject("tinynet", CPU).classify, validation, size, every=25)[0] >= least
 
 
 def test_the_robust_network_withstands_what_fools_tinynet(validation):
     robust, plain = subject("tinynet-robust", CPU).classify, subject("tinynet", CPU).classify
     assert accuracy(robust, validation, 64, every=10)[0] >= 0.35
-    assert robust_accuracy(robust, validation, every=50) >= 0.20
-    assert robust_accuracy(plain, validation, every=50) < 0.15
+    assert robust_accuracy(robust, validation, every=100) >= 0.20
+    assert robust_accuracy(plain, validation, every=100) < 0.15
