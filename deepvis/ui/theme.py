@@ -133,7 +133,6 @@ theme_changed = _notifier.changed
 
 _current: Palette = DARK
 _scale: float = 1.0
-_figure_fonts: dict[int, QFont] = {}
 _figure_family: str = ""
 
 
@@ -169,7 +168,6 @@ def apply_theme(app: QApplication, palette: Palette, scale: float = 1.0) -> None
     body.setPixelSize(scaled(BODY_SIZE))
     _figure_family = "" if _figures_are_even(body) else _fixed_family()
     app.setFont(body)
-    _figure_fonts.clear()
     marks = icons.mark_files(palette.tokens(), scale)
     app.setStyleSheet(style_sheet(palette.tokens(), scale, marks, _figure_family))
     theme_changed.emit()
@@ -189,19 +187,17 @@ def title_font() -> QFont:
 
 
 def figure_font(size: int = FIGURE_SIZE) -> QFont:
-    """A font whose digits are all equally wide, so that changing numbers stay where they are. Shared: never change it.
+    """A font whose digits are all equally wide, so that changing numbers stay where they are.
 
     Parameters
     ----------
     size : in logical pixels at scale 1.
     """
-    if size not in _figure_fonts:
-        font = body_font()
-        if _figure_family:
-            font.setFamily(_figure_family)
-        font.setPixelSize(scaled(size))
-        _figure_fonts[size] = font
-    return _figure_fonts[size]
+    font = body_font()
+    if _figure_family:
+        font.setFamily(_figure_family)
+    font.setPixelSize(scaled(size))
+    return font
 
 
 def icon(name: str) -> QIcon:
