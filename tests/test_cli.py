@@ -231,7 +231,7 @@ def test_saliency_writes_a_picture_with_its_provenance(
     out = tmp_path / "out.png"
     assert cli.main(["saliency", str(picture), "-o", str(out), *RANDOM, "--target", "7", "--npz"]) == 0
     with Image.open(out) as image:
-        assert image.size == (96, 96)
+        assert image.size == (128, 128)
         facts = json.loads(image.text["deepvis"])  # type: ignore[attr-defined]
     assert facts["target"] == 7
     assert facts["model"] == "tinynet"
@@ -306,8 +306,8 @@ def test_occlude_writes_a_map(tmp_path: Path, picture: Path, capsys: pytest.Capt
     ]
     assert cli.main(words) == 0
     with np.load(out.with_suffix(".npz")) as arrays:
-        assert arrays["probability"].shape == (2, 2)
-        assert arrays["drop"].shape == (96, 96)
+        assert arrays["probability"].shape == (3, 3)
+        assert arrays["drop"].shape == (128, 128)
     assert cli.main([*words, "--fill", "blur"]) == 0
     assert cli.main([*words, "--fill", "purple"]) == 1
     assert "fill" in capsys.readouterr().err

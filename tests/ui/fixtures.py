@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -252,6 +252,21 @@ def unit_result(layer: Layer, request: Any) -> UnitResult:
     )
 
 
+def answerable(request: ViewRequest, by_name: dict[str, Layer]) -> ViewRequest:
+    """The request without what this network does not have: one made for the network before may still be on its way."""
+
+    def there(part: Any) -> bool:
+        layer = by_name.get(part.layer) if part is not None else None
+        return layer is not None and getattr(part, "unit", 0) < layer.channels
+
+    parts = {name: getattr(request, name) for name in ("grid", "unit", "back", "strongest")}
+    return replace(
+        request,
+        **{name: part for name, part in parts.items() if there(part)}
+        | {name: None for name, part in parts.items() if not there(part)},
+    )
+
+
 def view_result(
     request: ViewRequest, info: NetworkInfo, *, frame_id: int = 1, name: str = "chelsea", captured: float = 0.0
 ) -> ViewResult:
@@ -264,6 +279,7 @@ def view_result(
         top, left = (height - side) / 2, (width - side) / 2
         seen = (top, left, top + side, left + side)
     by_name = {layer.name: layer for layer in info.layers}
+    request = answerable(request, by_name)
     chances = np.array([0.618, 0.241, 0.059, 0.017, 0.008, 0.006, 0.004, 0.002, 0.001, 0.001])
     chances = np.roll(chances, frame_id // 40 % 3)
     ranked = np.argsort(-chances, kind="stable")
