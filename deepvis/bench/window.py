@@ -37,9 +37,9 @@ class RecordingClock(PaintClock):
         super().begin(result)
 
     def end(self, painted: bool = False) -> bool:
-        """Work ends; a frame that was painted is written down."""
+        """Work ends; a frame whose activations were painted is written down."""
         first = super().end(painted)
-        if first and self._current is not None:
+        if first and self._current is not None and self._current.grid is not None:
             result, work = self._current, self._current.timings
             engine = (work.preprocess + work.forward + work.backward + work.render) / 1000
             self.frames.append(
