@@ -57,10 +57,15 @@ class Photographer:
             self.app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
 
     def settle(self, seconds: float = 0.8) -> None:
-        """Let results arrive and glides end."""
+        """Let results arrive and glides end; where nothing changes, no result comes."""
         before = self.shown
         began = time.monotonic()
-        self.process(lambda: self.shown > before and time.monotonic() - began > seconds, 60)
+
+        def settled() -> bool:
+            waited = time.monotonic() - began
+            return waited > seconds and (self.shown > before or waited > 3)
+
+        self.process(settled, 60)
 
     def show(self, source: str, **look: Any) -> None:
         """Another picture, another look."""
