@@ -20,6 +20,8 @@ _PLAIN = {int: "int", float: "float", str: "str", bool: "bool"}
 
 Kind = Literal["int", "float", "str", "bool", "tuple"]
 
+Role = Literal["class", "layer", "layers", "unit", "picture", "folder"]
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -37,6 +39,10 @@ class Option:
     unit : what numbers are counted in, such as ``px``.
     choices : the texts that are allowed, or None. A number is allowed beside them if ``kinds`` says so.
     label : what a form writes before it.
+    role : what it names in the network or on disk, for a chooser in its place: a ``class``, a ``layer``, several
+        ``layers``, a ``unit`` of the option ``layer``, a ``picture`` file, a ``folder``; None: nothing.
+    advanced : whether a form may hide it at first.
+    when : (name of another option, its values) for which this one matters, or None: always.
     """
 
     name: str
@@ -50,6 +56,9 @@ class Option:
     unit: str
     choices: tuple[Any, ...] | None
     label: str
+    role: Role | None = None
+    advanced: bool = False
+    when: tuple[str, tuple[Any, ...]] | None = None
 
     @property
     def range_text(self) -> str:
@@ -78,6 +87,9 @@ def option(
     unit: str = "",
     choices: Sequence[Any] | None = None,
     label: str | None = None,
+    role: Role | None = None,
+    advanced: bool = False,
+    when: tuple[str, Sequence[Any]] | None = None,
 ) -> Any:
     """A dataclass field that says what it is for and which values it takes (see :class:`Option`)."""
     metadata = {
@@ -87,6 +99,9 @@ def option(
         "unit": unit,
         "choices": None if choices is None else tuple(choices),
         "label": label,
+        "role": role,
+        "advanced": advanced,
+        "when": None if when is None else (when[0], tuple(when[1])),
     }
     return dataclasses.field(default=default, metadata={_METADATA_KEY: metadata})
 
@@ -144,9 +159,27 @@ def options_of(cls: type) -> tuple[Option, ...]:
                 unit=metadata["unit"],
                 choices=metadata["choices"] or listed,
                 label=label,
+                role=metadata["role"],
+                advanced=metadata["advanced"],
+                when=metadata["when"],
             )
         )
     return tuple(found)
+
+
+def option_values(instance: Any) -> dict[str, Any]:
+    """Every option of a dataclass instance by name, in the types of JSON: what is needed to make it again."""
+    return {item.name: _plain(getattr(instance, item.name)) for item in options_of(type(instance))}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return float(value)
+    return value
 
 
 def check_options(instance: Any) -> None:

@@ -264,6 +264,14 @@ class Session:
 
         return options_of(registry()[name])
 
+    def run_presets(self, name: str) -> Mapping[str, Mapping[str, Any]]:
+        """Named sets of options of a registered run; empty until the engine is there."""
+        if not self._ready.is_set():
+            return {}
+        from deepvis.backend.runs import registry
+
+        return registry()[name].presets
+
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
         """Queue a registered run on ``image`` (a picture, or the path of one), or on the present frame."""
         run_id = next(self._run_ids)
@@ -279,15 +287,16 @@ class Session:
                 picture = frame.image
             else:
                 picture = image
-            updates: Iterator[RunUpdate] = run.steps(network, picture)
+            updates: Iterator[RunUpdate]
+            updates = run.steps(network) if run.needs == "nothing" else run.steps(network, picture)
             return updates
 
         self._with_engine(lambda engine: engine.submit(run_id, name, steps))
         return run_id
 
-    def control_run(self, run_id: int, control: str) -> None:
-        """``pause``, ``continue`` or ``cancel`` a run."""
-        self._with_engine(lambda engine: engine.control_run(run_id, control))
+    def control_run(self, run_id: int, control: str, value: int | None = None) -> None:
+        """``pause``, ``continue`` or ``cancel`` a run; ``more``: let one that is done make ``value`` more steps."""
+        self._with_engine(lambda engine: engine.control_run(run_id, control, value))
 
     # ----------------------------------------------------------------------------------------------- files
 

@@ -97,9 +97,9 @@ class Engine:
 
         self._command(lambda: self._runs.submit(run_id, name, make))
 
-    def control_run(self, run_id: int, control: str) -> None:
-        """``pause``, ``continue`` or ``cancel`` a run."""
-        self._command(lambda: self._runs.control(run_id, control))
+    def control_run(self, run_id: int, control: str, value: int | None = None) -> None:
+        """``pause``, ``continue`` or ``cancel`` a run; ``more``: ``value`` more steps of one that is done."""
+        self._command(lambda: self._runs.control(run_id, control, value))
 
     def set_live_share(self, share: float) -> None:
         """Share of the time that the live view may take while a run goes on, in [0.05, 1]."""

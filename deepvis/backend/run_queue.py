@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from deepvis.messages import RunStatus, RunUpdate
 
 Steps = Callable[[], Iterator[RunUpdate]]
+
+_KEPT = 4
+"""Runs that are done and can still be continued; they keep their tensors."""
 
 
 @dataclass(slots=True)
@@ -22,6 +26,7 @@ class _Entry:
     update: RunUpdate | None = None
     elapsed: float = 0.0
     error: str = ""
+    more: int | None = None
 
 
 class RunQueue:
@@ -38,6 +43,7 @@ class RunQueue:
     def __init__(self, emit: Callable[[RunStatus], None]) -> None:
         self._emit = emit
         self._entries: list[_Entry] = []
+        self._done: deque[_Entry] = deque()
 
     @property
     def active(self) -> bool:
@@ -50,8 +56,14 @@ class RunQueue:
         self._entries.append(entry)
         self._tell(entry)
 
-    def control(self, run_id: int, control: str) -> None:
-        """``pause``, ``continue`` or ``cancel`` a run; one that has ended, or is not known, is left as it is."""
+    def control(self, run_id: int, control: str, value: int | None = None) -> None:
+        """``pause``, ``continue`` or ``cancel`` a run; ``more`` lets one that is done make ``value`` more steps.
+
+        One that cannot do it, has ended, or is not known, is left as it is.
+        """
+        if control == "more":
+            self._continue_done(run_id, value)
+            return
         entry = next((e for e in self._entries if e.id == run_id), None)
         if entry is None:
             return
@@ -76,7 +88,11 @@ class RunQueue:
             if entry.steps is None:
                 entry.steps = iter(entry.make())
                 entry.state = "running"
-            update = next(entry.steps)
+            if entry.more is not None and isinstance(entry.steps, Generator):
+                more, entry.more = entry.more, None
+                update = entry.steps.send(more)
+            else:
+                update = next(entry.steps)
         except StopIteration:
             self._end(entry, "done")
             return
@@ -96,16 +112,31 @@ class RunQueue:
         """Cancel every run that has not ended."""
         for entry in list(self._entries):
             self._end(entry, "cancelled")
+        while self._done:
+            _close(self._done.popleft())
+
+    def _continue_done(self, run_id: int, steps: int | None) -> None:
+        entry = next((e for e in self._done if e.id == run_id), None)
+        if entry is None or not steps or steps < 1:
+            return
+        self._done.remove(entry)
+        entry.more, entry.state = steps, "running"
+        self._entries.append(entry)
+        self._tell(entry)
 
     def _next(self) -> _Entry | None:
         return next((e for e in self._entries if e.state in ("queued", "running")), None)
 
     def _end(self, entry: _Entry, state: str) -> None:
-        close = getattr(entry.steps, "close", None)
-        if close is not None:
-            close()
         entry.state = state
         self._entries.remove(entry)
+        update = entry.update
+        if state == "done" and update is not None and update.more and isinstance(entry.steps, Generator):
+            self._done.append(entry)
+            if len(self._done) > _KEPT:
+                _close(self._done.popleft())
+        else:
+            _close(entry)
         self._tell(entry)
 
     def _tell(self, entry: _Entry) -> None:
@@ -115,3 +146,10 @@ class RunQueue:
             left = entry.elapsed / update.step * max(0, update.total - update.step)
         state: str = entry.state
         self._emit(RunStatus(entry.id, entry.name, state, update, entry.elapsed, left, entry.error))  # type: ignore[arg-type]
+
+
+def _close(entry: _Entry) -> None:
+    close = getattr(entry.steps, "close", None)
+    if close is not None:
+        close()
+    entry.steps = None

@@ -38,7 +38,7 @@ from deepvis.messages.results import (
     UnitResult,
     ViewResult,
 )
-from deepvis.messages.runs import RunStatus, RunUpdate
+from deepvis.messages.runs import RunResult, RunStatus, RunUpdate
 from deepvis.messages.vocabulary import (
     BACK_VIEWS,
     BOOSTS,
@@ -97,6 +97,7 @@ __all__ = [
     "RangeName",
     "ReceptiveField",
     "Rule",
+    "RunResult",
     "RunStatus",
     "RunUpdate",
     "Seed",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
@@ -52,12 +52,15 @@ class Backend(Protocol):
     def run_options(self, name: str) -> tuple[Option, ...]:
         """The options of a registered run, to make a form from; empty while the engine is not there yet."""
 
+    def run_presets(self, name: str) -> Mapping[str, Mapping[str, Any]]:
+        """Named sets of options of a registered run; empty while the engine is not there yet."""
+
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
         """Queue a run of this registered name on ``image`` (uint8 (H, W, 3) RGB, or a picture's path; None: the
         present frame); RunStatus events follow. Returns its id."""
 
-    def control_run(self, run_id: int, control: str) -> None:
-        """``pause``, ``continue`` or ``cancel`` a run."""
+    def control_run(self, run_id: int, control: str, value: int | None = None) -> None:
+        """``pause``, ``continue`` or ``cancel`` a run; ``more``: let one that is done make ``value`` more steps."""
 
     def set_live_share(self, share: float) -> None:
         """Share of the engine's time that the live view keeps while a run goes on, in (0, 1]."""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 import pytest
@@ -88,3 +88,56 @@ def test_the_time_left_follows_from_the_steps_made(runs: RunQueue, told: list[Ru
 def test_controls_for_unknown_runs_do_nothing(runs: RunQueue, told: list[RunStatus]) -> None:
     runs.control(7, "cancel")
     assert told == []
+
+
+def continuable(total: int, closed: list[int]) -> Generator[RunUpdate, int | None, None]:
+    step = 0
+    try:
+        while True:
+            step += 1
+            more = yield RunUpdate(step, total, IMAGE, {}, "done" if step == total else None, more=2 * (step == total))
+            if step == total:
+                if more is None:
+                    return
+                total += more
+    finally:
+        closed.append(step)
+
+
+def test_a_run_that_is_done_makes_more_steps_from_where_it_stood(runs: RunQueue, told: list[RunStatus]) -> None:
+    closed: list[int] = []
+    runs.submit(1, "first", lambda: continuable(2, closed))
+    while runs.active:
+        runs.step()
+    assert told[-1].state == "done"
+    assert closed == []
+    runs.control(1, "more", 3)
+    assert (told[-1].state, runs.active) == ("running", True)
+    seen = []
+    while runs.active:
+        runs.step()
+        assert told[-1].update is not None
+        seen.append((told[-1].update.step, told[-1].update.total))
+    assert seen == [(3, 5), (4, 5), (5, 5)]
+    assert told[-1].state == "done"
+
+
+def test_only_the_last_runs_that_are_done_are_kept_and_all_are_closed_in_the_end(runs: RunQueue) -> None:
+    closed: list[int] = []
+    for number in range(6):
+        runs.submit(number, "run", lambda: continuable(1, closed))
+    while runs.active:
+        runs.step()
+    assert len(closed) == 2
+    runs.control(0, "more", 5)
+    assert not runs.active
+    runs.cancel_all()
+    assert len(closed) == 6
+
+
+def test_a_run_without_more_steps_is_not_continued(runs: RunQueue, told: list[RunStatus]) -> None:
+    runs.submit(1, "first", lambda: counting(1))
+    runs.step()
+    runs.control(1, "more", 5)
+    assert not runs.active
+    assert told[-1].state == "done"

@@ -423,11 +423,14 @@ class FakeBackend:
     def run_options(self, name: str) -> tuple[Option, ...]:
         return RUN_OPTIONS[name]
 
+    def run_presets(self, name: str) -> Mapping[str, Mapping[str, Any]]:
+        return {"Fine": {"patch": 24, "stride": 6}} if name == "occlusion" else {}
+
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
         self.calls.append(("start_run", name, options, image))
         return sum(call[0] == "start_run" for call in self.calls)
 
-    def control_run(self, run_id: int, control: str) -> None:
+    def control_run(self, run_id: int, control: str, value: int | None = None) -> None:
         self.calls.append(("control_run", run_id, control))
 
     def set_live_share(self, share: float) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import ClassVar, Literal, Protocol
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Any, ClassVar, Literal, Protocol
 
 from deepvis.messages import RunUpdate
 
 Needs = Literal["nothing", "picture", "pictures"]
+
+Steps = Generator[RunUpdate, int | None, None]
+"""The steps of a run that can be continued: its last update has ``more`` above 0, and where that update is answered by
+``send(n)`` instead of ``next``, the run makes ``n`` more steps from where it stands (its ``total`` grows by ``n``, and a
+new result ends it)."""
 
 
 class Run(Protocol):
@@ -21,10 +26,12 @@ class Run(Protocol):
     ----------
     title : what a person calls it.
     needs : what ``steps`` takes after the network: nothing, one picture, or an iterable of pictures.
+    presets : named sets of options that differ from the defaults.
     """
 
     title: ClassVar[str]
     needs: ClassVar[Needs]
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]]
 
     @property
     def steps(self) -> Callable[..., Iterator[RunUpdate]]:

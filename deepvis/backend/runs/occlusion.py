@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -151,8 +151,14 @@ class Occlusion:
 
     title: ClassVar[str] = "Occlusion"
     needs: ClassVar[Needs] = "picture"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "Fine": {"patch": 24, "stride": 6},
+        "Blurred": {"fill": "blur"},
+    }
 
-    target: int | str | None = option(None, help="Class index or label; none: the network's own top class")
+    target: int | str | None = option(
+        None, help="Class index or label; none: the network's own top class", role="class"
+    )
     patch: int | None = option(None, help="Side of the window; none: a seventh of the picture", minimum=1, unit="px")
     stride: int | None = option(None, help="Distance between windows; none: half the window", minimum=1, unit="px")
     fill: str | float = option(
