@@ -272,17 +272,27 @@ class Session:
 
         return registry()[name].presets
 
+    def run_needs(self, name: str) -> str:
+        """What a registered run works on: ``nothing``, ``picture`` or ``pictures``; ``picture`` until the engine is
+        there."""
+        if not self._ready.is_set():
+            return "picture"
+        from deepvis.backend.runs import registry
+
+        return registry()[name].needs
+
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
-        """Queue a registered run on ``image`` (a picture, or the path of one), or on the present frame."""
+        """Queue a registered run on ``image`` (a picture, its path, or ``sample:NAME``), or on the present frame."""
         run_id = next(self._run_ids)
 
         def steps(network: Network, frame: Frame | None) -> Iterator[RunUpdate]:
             from deepvis.backend.runs import registry
             from deepvis.backend.sources.pictures import read_picture
+            from deepvis.backend.sources.samples import sample_path
 
             run = registry()[name](**options)
             if isinstance(image, str):
-                picture = read_picture(image)
+                picture = read_picture(sample_path(image) if image.startswith("sample:") else image)
             elif image is None and frame is not None:
                 picture = frame.image
             else:

@@ -22,6 +22,7 @@ from deepvis.messages.frames import CameraCard, Frame, SourceStatus
 from deepvis.messages.networks import Layer, ModelCard, NetworkInfo, NetworkSpec, ReceptiveField
 from deepvis.messages.requests import (
     BackRequest,
+    DreamRequest,
     GridRequest,
     OverlayRequest,
     StrongestRequest,
@@ -72,6 +73,7 @@ __all__ = [
     "BackResult",
     "BackViewName",
     "CameraCard",
+    "DreamRequest",
     "EngineStatus",
     "Event",
     "FilterPicture",

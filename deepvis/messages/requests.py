@@ -71,6 +71,20 @@ class OverlayRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class DreamRequest:
+    """A dream on the live picture: each frame begins from the last dream blended with the new frame.
+
+    ``layer`` is enhanced as a whole, or one ``unit`` of it. ``strength`` is the step's size relative to the default, at
+    least 0; ``memory`` the last dream's share in the next one's beginning, in [0, 1).
+    """
+
+    layer: str
+    unit: int | None = None
+    strength: float = 1.0
+    memory: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class ViewRequest:
     """Everything that the window shows at the moment. What is not asked for here is not computed."""
 
@@ -89,3 +103,5 @@ class ViewRequest:
     """Class indices whose probabilities are always returned."""
     raw: bool = False
     """Return the grid's raw activations as float32 once (for saving)."""
+    dream: DreamRequest | None = None
+    """Dream on each frame that comes."""

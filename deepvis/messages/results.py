@@ -140,3 +140,5 @@ class ViewResult:
     """``time.perf_counter()`` when the engine handed it over."""
     problem: str = ""
     """Set where a part of the request could not be answered; the same text came as a Problem, once."""
+    dream: UInt8Array | None = None
+    """The dream on this frame, uint8 (h, w, 4) BGRX, where one was asked for."""

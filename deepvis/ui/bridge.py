@@ -55,9 +55,15 @@ class Backend(Protocol):
     def run_presets(self, name: str) -> Mapping[str, Mapping[str, Any]]:
         """Named sets of options of a registered run; empty while the engine is not there yet."""
 
+    def run_needs(self, name: str) -> str:
+        """What a registered run works on: ``nothing``, ``picture`` or ``pictures``; ``picture`` while the engine is not
+        there yet."""
+
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
-        """Queue a run of this registered name on ``image`` (uint8 (H, W, 3) RGB, or a picture's path; None: the
-        present frame); RunStatus events follow. Returns its id."""
+        """Queue a run of this registered name on ``image``; RunStatus events follow. Returns its id.
+
+        ``image`` is uint8 (H, W, 3) RGB, a picture's path or ``sample:cat``; None: the present frame.
+        """
 
     def control_run(self, run_id: int, control: str, value: int | None = None) -> None:
         """``pause``, ``continue`` or ``cancel`` a run; ``more``: let one that is done make ``value`` more steps."""

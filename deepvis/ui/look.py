@@ -8,6 +8,7 @@ from typing import Literal
 from deepvis.messages import (
     BackRequest,
     BackViewName,
+    DreamRequest,
     Fit,
     GridRequest,
     OverlayKind,
@@ -38,6 +39,7 @@ class Look:
     overlay : kind of heat map over the input, or None; ``overlay_target``: ``top`` (the network's first class),
         ``unit``, or a class index that was pinned.
     input_size : (h, w) of the live input, or None for the network's own.
+    dream : what is dreamt on each frame, or None.
     """
 
     layer: str | None = None
@@ -65,6 +67,7 @@ class Look:
     input_size: Size | None = None
     pinned: tuple[int, ...] = ()
     frozen: bool = False
+    dream: DreamRequest | None = None
 
 
 def build_request(
@@ -106,6 +109,7 @@ def build_request(
         input_size=look.input_size,
         pinned=look.pinned,
         raw=raw,
+        dream=look.dream,
     )
 
 

@@ -104,8 +104,9 @@ class ViewState(QObject):
         slow = bool(info.measured) and min(milliseconds for _, milliseconds in info.measured) > SLOW_MS
         strongest = 0 if slow else self._strongest
         self._look = replace(
-            look, strongest=strongest, origin=None, show="activation", position=None, input_size=size, pinned=pinned
-        )
+            look, strongest=strongest, origin=None, show="activation", position=None, input_size=size, pinned=pinned,
+            dream=None,
+        )  # fmt: skip
         self.network_changed.emit()
         self.changed.emit()
 

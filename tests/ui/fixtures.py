@@ -426,12 +426,15 @@ class FakeBackend:
     def run_presets(self, name: str) -> Mapping[str, Mapping[str, Any]]:
         return {"Fine": {"patch": 24, "stride": 6}} if name == "occlusion" else {}
 
+    def run_needs(self, name: str) -> str:
+        return "nothing" if name in ("class_image", "evolved_fooling") else "picture"
+
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
         self.calls.append(("start_run", name, options, image))
         return sum(call[0] == "start_run" for call in self.calls)
 
     def control_run(self, run_id: int, control: str, value: int | None = None) -> None:
-        self.calls.append(("control_run", run_id, control))
+        self.calls.append(("control_run", run_id, control, *(() if value is None else (value,))))
 
     def set_live_share(self, share: float) -> None:
         self.calls.append(("set_live_share", share))

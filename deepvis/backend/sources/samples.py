@@ -29,6 +29,22 @@ def samples() -> dict[str, tuple[str, Path]]:
     return {name: (title, folder / file) for name, (title, file) in _SAMPLES.items() if (folder / file).is_file()}
 
 
+def sample_path(spec: str) -> Path:
+    """The file of ``sample:NAME``.
+
+    Raises
+    ------
+    ValueError : there is no such sample on this machine; the message names those that there are.
+    """
+    name = spec.removeprefix("sample:").partition("?")[0]
+    found = samples()
+    name = ALIASES.get(name, name)
+    if name not in found:
+        there = ", ".join(found) or "none (install scikit-image)"
+        raise ValueError(f"there is no sample {name!r}; the samples on this machine are {there}")
+    return found[name][1]
+
+
 def sample_names() -> list[str]:
     """Names that ``sample:NAME`` takes, the default first."""
     return list(samples())
