@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from deepvis.messages import RunStatus, ViewResult
 from deepvis.ui import theme
@@ -61,12 +61,26 @@ class LabPanel(QWidget):
         area.setWidget(self.stack)
         header = row(self.tabs, 1)
         header.setContentsMargins(theme.MEDIUM, 0, theme.MEDIUM, 0)
-        column = QVBoxLayout(self)
+        runs = QWidget()
+        column = QVBoxLayout(runs)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(header)
         column.addWidget(area, 1)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setHandleWidth(1)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(runs)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.splitter)
         self.tabs.currentChanged.connect(self.stack.setCurrentIndex)
+
+    def add_side(self, widget: QWidget) -> None:
+        """Put a column of its own to the right of the runs; what room there is to spare is theirs."""
+        self.splitter.addWidget(widget)
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setStretchFactor(self.splitter.count() - 1, 0)
 
     def show_result(self, result: ViewResult) -> None:
         """The frame of this result is the present one now."""
