@@ -19,6 +19,14 @@ from deepvis.messages.events import (
     ProblemSolved,
 )
 from deepvis.messages.frames import CameraCard, Frame, SourceStatus
+from deepvis.messages.gallery import (
+    CoursePicture,
+    GalleryChanged,
+    GalleryContent,
+    GalleryEntry,
+    GalleryExport,
+    GalleryOpened,
+)
 from deepvis.messages.networks import Layer, ModelCard, NetworkInfo, NetworkSpec, ReceptiveField
 from deepvis.messages.requests import (
     BackRequest,
@@ -73,6 +81,7 @@ __all__ = [
     "BackResult",
     "BackViewName",
     "CameraCard",
+    "CoursePicture",
     "DreamRequest",
     "EngineStatus",
     "Event",
@@ -80,6 +89,11 @@ __all__ = [
     "Fit",
     "FloatArray",
     "Frame",
+    "GalleryChanged",
+    "GalleryContent",
+    "GalleryEntry",
+    "GalleryExport",
+    "GalleryOpened",
     "GridRequest",
     "GridResult",
     "Layer",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deepvis.messages.frames import SourceStatus
+from deepvis.messages.gallery import GalleryChanged, GalleryExport, GalleryOpened
 from deepvis.messages.networks import NetworkInfo
 from deepvis.messages.runs import RunStatus
 
@@ -67,4 +68,16 @@ class EngineStatus:
     live_share: float
 
 
-Event = Problem | ProblemSolved | LoadProgress | NetworkReady | NetworkFailed | EngineStatus | RunStatus | SourceStatus
+Event = (
+    Problem
+    | ProblemSolved
+    | LoadProgress
+    | NetworkReady
+    | NetworkFailed
+    | EngineStatus
+    | RunStatus
+    | SourceStatus
+    | GalleryChanged
+    | GalleryOpened
+    | GalleryExport
+)

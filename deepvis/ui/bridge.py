@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from deepvis.messages import CameraCard, Event, ModelCard, NetworkSpec, ViewRequest, ViewResult
+from deepvis.messages import (
+    CameraCard,
+    Event,
+    GalleryEntry,
+    ModelCard,
+    NetworkSpec,
+    UInt8Array,
+    ViewRequest,
+    ViewResult,
+)
 from deepvis.options import Option
 
 
@@ -83,6 +92,39 @@ class Backend(Protocol):
     def save(self, path: str, content: Any) -> None:
         """Write a PNG (uint8 (H, W, 4) BGRX array) or an npz (mapping of arrays) on a thread of its own; the outcome
         comes as a Problem of severity ``info`` or ``error``."""
+
+    def gallery_entries(self) -> tuple[GalleryEntry, ...]:
+        """Every run that has ended and is kept, the newest first; empty until they are read. GalleryChanged says that
+        there are others."""
+
+    def gallery_open(self, entry_id: str) -> None:
+        """Read everything that is kept of an entry; GalleryOpened follows."""
+
+    def gallery_repeat(self, entry_id: str) -> int:
+        """Queue the same run with the same options on the same picture, with the network that is loaded now; RunStatus
+        events follow. Returns its id. Raises KeyError where there is no such entry."""
+
+    def gallery_delete(self, entry_ids: Sequence[str]) -> None:
+        """Take entries out; GalleryChanged follows."""
+
+    def gallery_undelete(self) -> None:
+        """Bring back what was deleted last; GalleryChanged follows."""
+
+    def gallery_save(self, entry_id: str) -> None:
+        """Try again to write an entry that could not be written; GalleryChanged or a Problem follows."""
+
+    def gallery_export(self, entry_id: str, path: str) -> None:
+        """Write an entry's picture (``.png``), course (``.mp4``, ``.gif``), options and figures (``.json``) or values
+        (``.npz``), as the ending of ``path`` says; GalleryExport events follow, and a Problem with the outcome."""
+
+    def gallery_cancel_export(self) -> None:
+        """Give up the export under way; nothing of it stays."""
+
+    def unit_images(self, network_hash: str, layer: str, unit: int) -> tuple[UInt8Array, ...]:
+        """Pictures, uint8 (h, w, 3) RGB, of finished class images of this unit in this very network, the newest first.
+
+        What has to be read from the disk first is left out; GalleryChanged follows when it is there.
+        """
 
 
 class Bridge(QObject):

@@ -7,7 +7,7 @@ maps that are drawn), computed here in another way and in a few milliseconds.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -24,6 +24,10 @@ from deepvis.messages import (
     EngineStatus,
     Event,
     Frame,
+    GalleryChanged,
+    GalleryContent,
+    GalleryEntry,
+    GalleryOpened,
     GridRequest,
     GridResult,
     Layer,
@@ -346,8 +350,15 @@ class FakeBackend:
         self._events: deque[Event] = deque()
         self._frame = 0
         self._frozen = False
+        self.kept: dict[str, GalleryContent] = {}
+        self._deleted: list[dict[str, GalleryContent]] = []
 
     # what a test does
+
+    def keep(self, content: GalleryContent) -> None:
+        """A run has ended and is in the gallery."""
+        self.kept[content.entry.id] = content
+        self.send(GalleryChanged())
 
     def tick(self, captured: float = 0.0) -> None:
         """A new frame has come and was answered."""
@@ -450,6 +461,46 @@ class FakeBackend:
 
     def save(self, path: str, content: Any) -> None:
         self.calls.append(("save", path, content))
+
+    def gallery_entries(self) -> tuple[GalleryEntry, ...]:
+        return tuple(sorted((kept.entry for kept in self.kept.values()), key=lambda entry: -entry.created))
+
+    def gallery_open(self, entry_id: str) -> None:
+        self.calls.append(("gallery_open", entry_id))
+        self.send(GalleryOpened(entry_id, self.kept.get(entry_id)))
+
+    def gallery_repeat(self, entry_id: str) -> int:
+        self.calls.append(("gallery_repeat", entry_id))
+        entry = self.kept[entry_id].entry
+        return self.start_run(entry.run, dict(entry.options))
+
+    def gallery_delete(self, entry_ids: Sequence[str]) -> None:
+        self.calls.append(("gallery_delete", tuple(entry_ids)))
+        self._deleted.append({each: self.kept.pop(each) for each in entry_ids if each in self.kept})
+        self.send(GalleryChanged())
+
+    def gallery_undelete(self) -> None:
+        self.calls.append(("gallery_undelete",))
+        if self._deleted:
+            self.kept |= self._deleted.pop()
+            self.send(GalleryChanged())
+
+    def gallery_save(self, entry_id: str) -> None:
+        self.calls.append(("gallery_save", entry_id))
+
+    def gallery_export(self, entry_id: str, path: str) -> None:
+        self.calls.append(("gallery_export", entry_id, path))
+
+    def gallery_cancel_export(self) -> None:
+        self.calls.append(("gallery_cancel_export",))
+
+    def unit_images(self, network_hash: str, layer: str, unit: int) -> tuple[UInt8Array, ...]:
+        made = [
+            kept for kept in self.kept.values()
+            if kept.entry.run == "class_image" and kept.entry.network_hash == network_hash
+            and (kept.entry.options.get("layer"), kept.entry.options.get("unit")) == (layer, unit)
+        ]  # fmt: skip
+        return tuple(kept.image for kept in sorted(made, key=lambda kept: -kept.entry.created))
 
     def report_status(self) -> None:
         """The engine's figures have come."""
