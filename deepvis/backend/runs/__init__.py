@@ -1,9 +1,11 @@
 """What takes many steps: each run is a frozen dataclass of options whose ``steps`` is a generator of short steps."""
 
 from deepvis.backend.runs.base import Run
+from deepvis.backend.runs.deepdream import DeepDream
 from deepvis.backend.runs.occlusion import Occlusion, OcclusionMap
 
 _RUNS: dict[str, type[Run]] = {
+    "deepdream": DeepDream,
     "occlusion": Occlusion,
 }
 
@@ -13,4 +15,4 @@ def registry() -> dict[str, type[Run]]:
     return dict(_RUNS)
 
 
-__all__ = ["Occlusion", "OcclusionMap", "Run", "registry"]
+__all__ = ["DeepDream", "Occlusion", "OcclusionMap", "Run", "registry"]
