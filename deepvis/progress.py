@@ -12,6 +12,7 @@ from typing import TextIO
 _BAR = 24
 _TERMINAL_EVERY = 0.1
 _LINE_EVERY = 5.0
+_FIGURE = re.compile(r"[-−+]?[0-9][0-9.,]*(?:e[-+]?[0-9]+)?")
 
 
 class ProgressDisplay:
@@ -48,7 +49,7 @@ class ProgressDisplay:
         left : seconds left; None: reckoned from ``share``.
         """
         now = self._clock()
-        name = f"{title} {re.sub('[0-9.]+', '', stage)}"
+        name = f"{title} {_FIGURE.sub('', stage)}"
         fresh = name != self._stage
         if fresh:
             self._stage, self._began = name, now

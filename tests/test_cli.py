@@ -19,7 +19,10 @@ from deepvis import app, cli
 from deepvis.cli import common, make_parser
 from deepvis.messages import NetworkSpec
 
-COMMANDS = ("live", "models", "layers", "snapshot", "saliency", "backproject", "occlude", "bench")
+COMMANDS = (
+    *("live", "models", "layers", "snapshot", "saliency", "backproject", "occlude"),
+    *("maximise", "invert", "dream", "fool", "evolve", "bench"),
+)
 RANDOM = ("--model", "tinynet", "--weights", "random", "--device", "cpu")
 
 
@@ -57,6 +60,7 @@ def test_every_argument_has_a_line_of_help() -> None:
     assert isinstance(commands.choices, dict)
     assert set(commands.choices) == set(COMMANDS)
     for name, parser in commands.choices.items():
+        parser.complete()
         for action in parser._actions:
             said = action.help or action.choices
             assert said or action.dest == "arguments", f"{name} {action.dest}"

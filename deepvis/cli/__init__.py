@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 
 import deepvis
-from deepvis.cli import bench, live, networks, pictures, snapshot
-from deepvis.cli.common import UsageError
+from deepvis.cli import bench, live, networks, pictures, runs, snapshot
+from deepvis.cli.common import CommandParser, UsageError
 
 __all__ = ["main", "make_parser"]
 
@@ -23,6 +23,9 @@ examples:
   deepvis snapshot cat.jpg -o view.png        the whole window as one picture, without a display
   deepvis layers alexnet                      what there is to look at in a network
   deepvis saliency cat.jpg -o saliency.png --model vgg16
+  deepvis maximise -o tractor.png --target tractor
+  deepvis dream cat.jpg -o dream.png --video dream.mp4
+  deepvis fool cat.jpg -o fooled.png --target cliff --all
 """
 
 
@@ -36,8 +39,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"deepvis {deepvis.__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for group in (live, networks, snapshot, pictures, bench):
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=CommandParser)
+    for group in (live, networks, snapshot, pictures, runs, bench):
         group.register(commands)
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
@@ -88,8 +91,8 @@ def _run(words: list[str]) -> int:
         status: int = options.run(options)
         sys.stdout.flush()
         return status
-    except KeyboardInterrupt:
-        print("deepvis: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(": ".join(["deepvis: interrupted", *map(str, stop.args)]), file=sys.stderr)
         return 130
     except UsageError as error:
         print(f"deepvis {options.command}: {error}", file=sys.stderr)

@@ -1,9 +1,9 @@
-"""What several commands share: the options that choose a network, and tables of text."""
+"""What several commands share: their parser, the options that choose a network, files to write, tables of text."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,31 @@ class UsageError(Exception):
 
 class CommandError(Exception):
     """The command cannot do what it was asked for: exit status 1."""
+
+
+class CommandParser(argparse.ArgumentParser):
+    """The parser of one command, which may leave some of its arguments until the command is used.
+
+    Parameters
+    ----------
+    complete : adds arguments that cannot be known without an import of seconds; called once, before words are parsed.
+    **options : as :class:`argparse.ArgumentParser` has them.
+    """
+
+    def __init__(self, *, complete: Callable[[CommandParser], None] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._complete = complete
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As :class:`argparse.ArgumentParser` does it, with every argument known."""
+        self.complete()
+        return super().parse_known_args(args, namespace)
+
+    def complete(self) -> None:
+        """Add the arguments that were left."""
+        complete, self._complete = self._complete, None
+        if complete is not None:
+            complete(self)
 
 
 def size(text: str) -> Size:
@@ -115,9 +140,16 @@ def print_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Non
         print("  ".join(cells).rstrip())
 
 
-def check_output(path: str) -> Path:
-    """The path of a file to write. Raises UsageError where its folder does not exist, before any work is done."""
+def check_output(path: str, *endings: str) -> Path:
+    """The path of a file to write.
+
+    Raises UsageError, before any work is done, where its folder does not exist, or it has none of the ``endings``
+    (``.png``; none given: any will do).
+    """
     target = Path(path).expanduser()
+    if endings and target.suffix.lower() not in endings:
+        written = "the format that is written" if len(endings) == 1 else "the formats that are written"
+        raise UsageError(f"{path} does not end in {' or '.join(endings)}, {written}")
     if not target.parent.is_dir():
         raise UsageError(f"the folder {target.parent} does not exist: make it first, or write elsewhere")
     if target.is_dir():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepvis.cli.common import CommandError, UsageError, add_network_options, check_output, load
+from deepvis.cli.common import CommandError, add_network_options, load
+from deepvis.cli.picture_files import concerns_the_picture, picture_jobs, read
 
 if TYPE_CHECKING:
     from deepvis.backend.network import Network
@@ -125,7 +126,7 @@ def _run(options: argparse.Namespace, method: Method) -> int:
 
     from deepvis.progress import ProgressDisplay
 
-    work = list(_work(options))
+    work = list(picture_jobs(options.image, options.output))
     net = load(options)
     failed = 0
     with ProgressDisplay() as display:
@@ -135,9 +136,9 @@ def _run(options: argparse.Namespace, method: Method) -> int:
                 report(f"{number} of {len(work)} pictures", number / len(work))
                 report = _quiet
             try:
-                answer = method(net, _read(source), options, report)
+                answer = method(net, read(source), options, report)
             except Exception as error:
-                if len(work) == 1 or not _concerns_the_picture(error):
+                if len(work) == 1 or not concerns_the_picture(error):
                     raise
                 failed += 1
                 display.close()
@@ -153,60 +154,6 @@ def _run(options: argparse.Namespace, method: Method) -> int:
 
 def _quiet(_stage: str, _share: float) -> None:
     """Of many pictures each one's own progress is not shown."""
-
-
-def _work(options: argparse.Namespace) -> Iterator[tuple[Path, str, Path]]:
-    """(picture, title, file to write) of everything that was asked for. Raises UsageError and SourceError."""
-    from deepvis.backend.sources.source import SourceError
-
-    name = options.image
-    if name.startswith("sample:"):
-        from deepvis.backend.sources.samples import ALIASES, samples
-
-        wanted = name.removeprefix("sample:")
-        found = samples().get(ALIASES.get(wanted, wanted))
-        if found is None:
-            raise UsageError(f"there is no sample {wanted!r}; there are {', '.join(samples()) or 'none'}")
-        yield found[1], found[0], check_output(_png(options.output))
-        return
-    source = Path(name).expanduser()
-    if not source.is_dir():
-        yield source, source.name, check_output(_png(options.output))
-        return
-    from deepvis.backend.sources.album import pictures_in
-
-    entries = pictures_in(source)
-    if not entries:
-        raise SourceError("There are no pictures", f"{source} holds none", "Name a folder with pictures")
-    folder = Path(options.output).expanduser()
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file: for a folder of pictures name a folder to write to")
-    names = [Path(entry.title).with_suffix(".png") for entry in entries]
-    for entry, place in zip(entries, names, strict=True):
-        # Two pictures that differ in their ending alone keep it, so that neither overwrites the other.
-        if names.count(place) > 1:
-            place = Path(entry.title + ".png")
-        target = folder / place
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield source / entry.title, entry.title, target
-
-
-def _png(path: str) -> str:
-    if Path(path).suffix.lower() != ".png":
-        raise UsageError(f"{path} does not end in .png, the format that is written")
-    return path
-
-
-def _read(path: Path) -> UInt8Array:
-    from deepvis.backend.sources.pictures import read_picture
-
-    return read_picture(path)
-
-
-def _concerns_the_picture(error: Exception) -> bool:
-    from deepvis.backend.sources.source import SourceError
-
-    return isinstance(error, SourceError)
 
 
 def _write(target: Path, answer: Answer, net: Network, options: argparse.Namespace, title: str) -> None:

@@ -28,9 +28,7 @@ def register(commands: Any) -> None:
 
 
 def _snapshot(options: argparse.Namespace) -> int:
-    target = check_output(options.output)
-    if target.suffix.lower() != ".png":
-        raise UsageError(f"{options.output} does not end in .png, the format that is written")
+    target = check_output(options.output, ".png")
     if min(options.size) < 480:
         raise UsageError("--size is at least 480x720: the window does not get smaller")
     spec = network_spec(options)
