@@ -1,11 +1,15 @@
 """What takes many steps: each run is a frozen dataclass of options whose ``steps`` is a generator of short steps."""
 
 from deepvis.backend.runs.base import Run
+from deepvis.backend.runs.class_image import ClassImage
 from deepvis.backend.runs.deepdream import DeepDream
+from deepvis.backend.runs.evolved_fooling import EvolvedFooling
 from deepvis.backend.runs.occlusion import Occlusion, OcclusionMap
 
 _RUNS: dict[str, type[Run]] = {
+    "class_image": ClassImage,
     "deepdream": DeepDream,
+    "evolved_fooling": EvolvedFooling,
     "occlusion": Occlusion,
 }
 
@@ -15,4 +19,4 @@ def registry() -> dict[str, type[Run]]:
     return dict(_RUNS)
 
 
-__all__ = ["DeepDream", "Occlusion", "OcclusionMap", "Run", "registry"]
+__all__ = ["DeepDream", "EvolvedFooling", "Occlusion", "OcclusionMap", "Run", "registry"]

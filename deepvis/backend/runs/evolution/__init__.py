@@ -1,0 +1,1 @@
+"""Evolution of pictures: MAP-Elites, and the two encodings of Nguyen, Yosinski & Clune (2014)."""
