@@ -19,4 +19,4 @@ def registry() -> dict[str, type[Run]]:
     return dict(_RUNS)
 
 
-__all__ = ["DeepDream", "EvolvedFooling", "Occlusion", "OcclusionMap", "Run", "registry"]
+__all__ = ["ClassImage", "DeepDream", "EvolvedFooling", "Occlusion", "OcclusionMap", "Run", "registry"]

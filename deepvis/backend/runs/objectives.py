@@ -1,0 +1,77 @@
+"""What a class image maximises: a class, a unit, a channel or a layer, as one number a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from deepvis.backend.methods.differentiation import DifferentiablePass, differentiable_pass, input_gradient
+from deepvis.backend.network import Network
+from deepvis.messages import Rule
+
+Kind = Literal["class", "unit", "channel", "layer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """One number of a network's answer.
+
+    Attributes
+    ----------
+    kind : ``class``: the logit; ``unit``: the activation at the centre of the map (of a vector: the entry);
+        ``channel``: the mean over the map; ``layer``: the mean square of the whole layer.
+    index : the class, unit or channel; 0 for a layer.
+    layer : None for a class.
+    """
+
+    kind: Kind
+    index: int
+    layer: str | None
+    title: str
+
+    def ascend(self, net: Network, x: torch.Tensor, rule: Rule = "gradient") -> Ascent:
+        """The objective of a preprocessed float32 (n, c, h, w) input, and its gradient there, from one pass."""
+        layers = () if self.layer is None else (self.layer,)
+        done = differentiable_pass(net, x, layers, rule, stop=self.layer is not None)
+        output = self._of(done)
+        name = "the class" if self.layer is None else f"layer {self.layer!r}"
+        gradient = input_gradient(done, output, torch.ones_like(output), name)
+        logits = None if done.logits is None else done.logits.detach().to(torch.float32)
+        return Ascent(output.detach().to(torch.float32), gradient, logits)
+
+    def value(self, net: Network, x: torch.Tensor) -> float:
+        """The objective of one preprocessed input, without a gradient."""
+        with torch.inference_mode():
+            logits, captured = net.run(x, () if self.layer is None else (self.layer,), stop=self.layer is not None)
+            if self.layer is None:
+                assert logits is not None
+                return float(logits[0, self.index])
+            return float(self._of_layer(net.arrange(captured[self.layer], self.layer))[0])
+
+    def _of(self, done: DifferentiablePass) -> torch.Tensor:
+        if self.layer is None:
+            assert done.logits is not None
+            return done.logits[:, self.index]
+        return self._of_layer(done.activations[self.layer])
+
+    def _of_layer(self, activation: torch.Tensor) -> torch.Tensor:
+        if self.kind == "layer":
+            return activation.to(torch.float32).square().flatten(1).mean(1)
+        unit = activation[:, self.index]
+        if unit.dim() == 1:
+            return unit
+        if self.kind == "unit":
+            return unit[:, unit.shape[1] // 2, unit.shape[2] // 2]
+        return unit.flatten(1).mean(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ascent:
+    """``values`` float32 (n,) of the objective, ``gradient`` float32 (n, c, h, w) at the input, and float32
+    ``logits`` (n, classes) where the pass went so far."""
+
+    values: torch.Tensor
+    gradient: torch.Tensor
+    logits: torch.Tensor | None

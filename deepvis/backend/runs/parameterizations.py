@@ -1,0 +1,212 @@
+"""Pictures written in other coordinates than pixels, in which gradient ascent finds natural ones.
+
+A picture is the image of a tensor of ``values``; ascent changes the values. In Fourier coordinates with a decorrelated
+colour space all spatial frequencies and colours change at the pace at which they occur in photographs (Olah et al.
+2017, "Feature visualization"); with fixed magnitudes only the phases are free (Fel et al. 2023, "Unlocking feature
+visualization for deeper networks with magnitude constrained optimization").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from deepvis.messages import Size, UInt8Array
+
+COLOUR_DEVIATIONS = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+"""Square root of the covariance of ImageNet's colours: one row for red, green and blue, one column for brightness, red
+against blue, and green against both (Olah et al. 2017)."""
+
+_NOISE = 0.01
+"""Standard deviation of the spectrum that ascent begins from."""
+
+_FOURIER_GAIN = 0.25
+"""Brings the pictures of a spectrum of deviation 1 into the middle of the sigmoid's range."""
+
+_DARKEST = 0.02
+"""Pixels closer than this to black or white are taken for this before the sigmoid is inverted."""
+
+
+class Parameterization(Protocol):
+    """A picture as a function of ``values``, a float32 tensor that ascent changes."""
+
+    @property
+    def values(self) -> torch.Tensor:
+        """The coordinates: a leaf that requires gradients, always the same tensor."""
+        ...
+
+    def pixels(self) -> torch.Tensor:
+        """float32 (1, c, h, w) in [0, 1], part of a graph that begins at ``values``."""
+        ...
+
+    def renew(self, generator: torch.Generator) -> None:
+        """Write other noise into ``values``."""
+        ...
+
+
+def fourier_scale(size: Size) -> torch.Tensor:
+    """float32 (h, w // 2 + 1): sqrt(w h) / max(f, 1 / max(w, h)) at the frequency f, in cycles a pixel, of each entry
+    of a real spectrum. Photographs have magnitudes that fall with 1 / f."""
+    height, width = size
+    rows = np.fft.fftfreq(height)[:, None]
+    columns = np.fft.rfftfreq(width)[None, :]
+    frequency = np.hypot(rows, columns)
+    scale = math.sqrt(width * height) / np.maximum(frequency, 1 / max(width, height))
+    return torch.from_numpy(scale.astype(np.float32))
+
+
+def colour_matrix(channels: int, device: torch.device) -> torch.Tensor:
+    """float32 (c, c) from decorrelated colours to red, green and blue, its longest column of length 1; (1, 1) of ones
+    for a grey picture."""
+    if channels != 3:
+        return torch.eye(channels, device=device)
+    matrix = torch.tensor(COLOUR_DEVIATIONS, device=device)
+    return matrix / matrix.square().sum(0).max().sqrt()
+
+
+class FourierPicture:
+    """A picture by its spectrum: real and imaginary part of every frequency, scaled so that all weigh alike.
+
+    Parameters
+    ----------
+    channels : 1 or 3. size : (h, w) of the picture.
+    generator : of the noise that it begins with.
+    """
+
+    def __init__(self, channels: int, size: Size, generator: torch.Generator, device: torch.device) -> None:
+        self._size = size
+        self._scale = (fourier_scale(size) * _FOURIER_GAIN).to(device)
+        self._colours = colour_matrix(channels, device)
+        self.values = torch.empty(channels, *self._scale.shape, 2, device=device)
+        self.renew(generator)
+        self.values.requires_grad_()
+
+    def renew(self, generator: torch.Generator) -> None:
+        """Other noise."""
+        noise = torch.randn(self.values.shape, generator=generator) * _NOISE
+        self.values.data.copy_(noise)
+
+    def pixels(self) -> torch.Tensor:
+        """See :class:`Parameterization`."""
+        maps = torch.fft.irfft2(torch.view_as_complex(self.values) * self._scale, s=self._size)
+        return torch.sigmoid(_coloured(maps, self._colours))
+
+
+class PhasePicture:
+    """A picture by the phases of its spectrum; the magnitudes are given and stay.
+
+    Parameters
+    ----------
+    magnitude : float32 (c, h, w // 2 + 1), see :func:`mean_magnitude`.
+    size : (h, w) of the picture.
+    generator : of the phases that it begins with.
+    """
+
+    def __init__(self, magnitude: torch.Tensor, size: Size, generator: torch.Generator, device: torch.device) -> None:
+        self._size = size
+        self._magnitude = magnitude.to(device)
+        self._colours = colour_matrix(magnitude.shape[0], device)
+        self.values = torch.empty(magnitude.shape, device=device)
+        self.renew(generator)
+        self.values.requires_grad_()
+
+    def renew(self, generator: torch.Generator) -> None:
+        """Other phases."""
+        phases = (torch.rand(self.values.shape, generator=generator) * 2 - 1) * math.pi
+        # The mean is a real number, of which only the cosine shows: from a quarter turn it can go either way.
+        phases[:, 0, 0] = math.pi / 2
+        self.values.data.copy_(phases)
+
+    def pixels(self) -> torch.Tensor:
+        """See :class:`Parameterization`."""
+        maps = torch.fft.irfft2(torch.polar(self._magnitude, self.values), s=self._size)
+        return torch.sigmoid(_coloured(maps, self._colours))
+
+
+def mean_magnitude(pictures: Iterable[UInt8Array], channels: int, size: Size) -> torch.Tensor:
+    """The mean magnitude of the spectra of pictures, as :class:`PhasePicture` needs it.
+
+    Parameters
+    ----------
+    pictures : uint8 (H, W, 3) RGB, of any size; each is reduced to ``size`` as a whole.
+    channels : 1 or 3.
+
+    Returns
+    -------
+    float32 (c, h, w // 2 + 1), of the decorrelated colours before the sigmoid.
+
+    Raises ValueError if there is no picture.
+    """
+    total: torch.Tensor | None = None
+    count = 0
+    for picture in pictures:
+        maps = decorrelated(_resized(picture, channels, size))
+        # Windowed copies would blur the spectrum; the cross that the borders make is averaged away.
+        magnitude = torch.fft.rfft2(maps).abs()
+        total = magnitude if total is None else total + magnitude
+        count += 1
+    if total is None:
+        raise ValueError("the magnitudes of maco are measured from photographs, and there is none")
+    return total / count
+
+
+def decorrelated(pixels: torch.Tensor) -> torch.Tensor:
+    """float32 (c, h, w) maps whose ``sigmoid(colours @ maps)`` is the picture ``pixels`` (c, h, w) in [0, 1]."""
+    logits = torch.logit(pixels.to(torch.float32), eps=_DARKEST)
+    inverse = torch.linalg.inv(colour_matrix(pixels.shape[0], pixels.device))
+    return torch.einsum("ij,jhw->ihw", inverse, logits)
+
+
+def natural_magnitude(channels: int, size: Size) -> torch.Tensor:
+    """Magnitudes that fall with 1 / f, where there is no photograph to measure: float32 (c, h, w // 2 + 1)."""
+    magnitude = fourier_scale(size).expand(channels, -1, -1).clone()
+    magnitude[:, 0, 0] = 0
+    return magnitude
+
+
+def _coloured(maps: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
+    """(1, c, h, w) colours of (c, h, w) decorrelated maps."""
+    return (colours @ maps.flatten(1)).view(1, *maps.shape)
+
+
+def _resized(picture: UInt8Array, channels: int, size: Size) -> torch.Tensor:
+    whole = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].to(torch.float32) / 255
+    whole = F.interpolate(whole, size, mode="bilinear", antialias=True, align_corners=False)[0]
+    return whole if channels == 3 else whole.mean(0, keepdim=True)
+
+
+def photographs(folder: str | None) -> list[UInt8Array]:
+    """The pictures to measure magnitudes from: those of a folder, or the sample photographs if it is None.
+
+    At most 64. Unreadable files are left out. Raises ValueError if the folder is none, or holds no picture.
+    """
+    from deepvis.backend.sources.pictures import is_picture, read_picture
+    from deepvis.backend.sources.samples import samples
+
+    if folder is None:
+        paths = [path for name, (_, path) in samples().items() if name not in _NOT_NATURAL]
+    else:
+        if not Path(folder).is_dir():
+            raise ValueError(f"folder {folder!r} is not there; choose a folder of photographs")
+        paths = sorted(path for path in Path(folder).rglob("*") if is_picture(path))
+    found: list[UInt8Array] = []
+    for path in paths:
+        try:
+            found.append(read_picture(path, longest=512))
+        except (OSError, RuntimeError, ValueError):
+            continue
+        if len(found) == _MOST_PHOTOGRAPHS:
+            break
+    if folder is not None and not found:
+        raise ValueError(f"folder {folder!r} holds no picture that can be read; choose a folder of photographs")
+    return found
+
+
+_NOT_NATURAL = ("hubble", "retina", "tissue")
+_MOST_PHOTOGRAPHS = 64

@@ -1,0 +1,43 @@
+"""The number format in which a run goes through the network again and again."""
+
+from __future__ import annotations
+
+import torch
+
+from deepvis.backend.device import agrees, photograph
+from deepvis.backend.network import Network
+from deepvis.messages import Precision
+
+
+def in_precision(net: Network, precision: Precision) -> Network:
+    """The network, or a copy of it in another floating type; the network itself is left as it is.
+
+    ``fp32`` and ``bf16`` (channels last) as they say. ``auto``: the network's own type, but bf16 in the place of fp32
+    where the processor computes it natively and the network tells the same of a photograph.
+    """
+    if precision == "fp32":
+        return net if net.dtype == torch.float32 else net.converted(torch.float32)
+    if precision == "bf16":
+        return net if net.dtype == torch.bfloat16 else net.converted(torch.bfloat16, channels_last=True)
+    if net.dtype != torch.float32 or not bf16_is_native(net.device):
+        return net
+    try:
+        copy = net.converted(torch.bfloat16, channels_last=True)
+        x = net.preprocess(photograph())
+        same = agrees(net.forward(x)[0].cpu(), copy.forward(x)[0].cpu(), net.trained)
+    except Exception:
+        # Operations without a bf16 version, or a module that cannot be copied: fp32 works, and this was an offer.
+        return net
+    return copy if same else net
+
+
+def bf16_is_native(device: torch.device) -> bool:
+    """Whether the device has instructions for bf16: without them it is slower than fp32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    if device.type != "cpu":
+        return False
+    return any(
+        bool(getattr(torch.cpu, name, lambda: False)())
+        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    )
