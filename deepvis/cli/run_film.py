@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from deepvis.backend.film import FilmWriter, GifWriter, VideoWriter
 
 if TYPE_CHECKING:
-    from deepvis.messages import UInt8Array
+    from deepvis.messages import RunUpdate, UInt8Array
 
 ENDINGS = (".mp4", ".gif")
 
@@ -22,28 +22,44 @@ _HOLD = 1.5
 
 
 class CourseFilm:
-    """A film with one picture a step. As a context manager it is finished at the end, and removed after an exception.
+    """A film with a picture a step. As a context manager it is finished at the end, and removed after an exception.
+
+    A step that shows the array of the step before it adds nothing, and of several updates of one step only the first
+    does: the film of a zoom has its frames, and that of an evolution its generations.
 
     Parameters
     ----------
     path : ends in ``.mp4`` or ``.gif``.
-    rate : steps a second; None: chosen by the number of steps, 4 to 30.
+    rate : pictures a second; None: chosen by their number, 4 to 30.
     """
 
     def __init__(self, path: Path, rate: float | None) -> None:
         self._writer: FilmWriter = GifWriter(path) if path.suffix.lower() == ".gif" else VideoWriter(path)
         self._rate = rate
         self._last: UInt8Array | None = None
+        self._step = 0
+        self._first_step = 0
+        self._pictures = 0
         self._time = 0.0
 
-    def add(self, picture: UInt8Array, steps: int) -> None:
-        """The picture of one step, uint8 (H, W, 3) RGB, of a run that has ``steps`` in all. Raises ExportError."""
+    def add(self, update: RunUpdate) -> None:
+        """What one step shows. Raises ExportError."""
+        if self._last is not None and (update.image is self._last or update.step == self._step):
+            return
+        if self._pictures == 1:
+            self._choose_rate(update.step - self._first_step, update.total)
+        if self._pictures:
+            self._time += 1 / (self._rate or _RATES[0])
+        else:
+            self._first_step = update.step
+        self._last, self._step = update.image, update.step
+        self._pictures += 1
+        self._writer.add(_enlarged(self._last), self._time)
+
+    def _choose_rate(self, steps_a_picture: int, steps: int) -> None:
         if self._rate is None:
             low, high = _RATES
-            self._rate = min(high, max(low, steps / _LENGTH))
-        self._last = _enlarged(picture)
-        self._writer.add(self._last, self._time)
-        self._time += 1 / self._rate
+            self._rate = min(high, max(low, steps / max(1, steps_a_picture) / _LENGTH))
 
     def __enter__(self) -> CourseFilm:
         return self
@@ -53,7 +69,7 @@ class CourseFilm:
             self._writer.abort()
             return
         if self._last is not None:
-            self._writer.add(self._last, self._time + _HOLD)
+            self._writer.add(_enlarged(self._last), self._time + _HOLD)
         self._writer.finish()
 
 

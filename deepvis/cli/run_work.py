@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _TOLD = 4
 """Figures that are printed; all of them are in the file."""
+_LONGEST_FACT = 10_000
+"""Characters."""
 
 
 @dataclass(slots=True)
@@ -73,7 +75,7 @@ def make_steps(
         for update in steps:
             course.add(update)
             if film is not None:
-                film.add(update.image, update.total)
+                film.add(update)
             if update.note and update.note != course.note:
                 course.note = update.note
                 display.close()
@@ -134,16 +136,22 @@ def write(
     from deepvis.cli.run_record import describe
 
     facts = describe(result, net, network_spec(options), command, job.told, seconds)
-    provenance = {"Software": f"deepvis {deepvis.__version__}", "deepvis": json.dumps(facts)}
+    provenance = {"Software": f"deepvis {deepvis.__version__}", "deepvis": _short(facts)}
     write_png(job.target, result.image, provenance)
     if options.all:
         for title, picture in result.images.items():
             write_png(_beside(job.target, title), picture, provenance)
     if options.npz:
-        write_npz(job.target.with_suffix(".npz"), {**result.arrays, "provenance": json.dumps(facts)})
+        write_npz(job.target.with_suffix(".npz"), {**result.arrays, "provenance": _short(facts)})
     if options.json:
         figures: Mapping[str, Any] = {"step": course.steps, **course.metrics}
         write_json(Path(options.json).expanduser(), facts | {"course": figures})
+
+
+def _short(facts: Mapping[str, Any]) -> str:
+    """As JSON that is small enough to lie in a picture: the evolved genomes of all classes, say, are left to --json."""
+    told = {name: fact for name, fact in facts["facts"].items() if len(json.dumps(fact)) <= _LONGEST_FACT}
+    return json.dumps({**facts, "facts": told})
 
 
 def _beside(target: Path, title: str) -> Path:
