@@ -4,12 +4,14 @@ from deepvis.backend.runs.base import Run
 from deepvis.backend.runs.class_image import ClassImage
 from deepvis.backend.runs.deepdream import DeepDream
 from deepvis.backend.runs.evolved_fooling import EvolvedFooling
+from deepvis.backend.runs.fooling import Fooling
 from deepvis.backend.runs.occlusion import Occlusion, OcclusionMap
 
 _RUNS: dict[str, type[Run]] = {
     "class_image": ClassImage,
     "deepdream": DeepDream,
     "evolved_fooling": EvolvedFooling,
+    "fooling": Fooling,
     "occlusion": Occlusion,
 }
 
@@ -19,4 +21,4 @@ def registry() -> dict[str, type[Run]]:
     return dict(_RUNS)
 
 
-__all__ = ["ClassImage", "DeepDream", "EvolvedFooling", "Occlusion", "OcclusionMap", "Run", "registry"]
+__all__ = ["ClassImage", "DeepDream", "EvolvedFooling", "Fooling", "Occlusion", "OcclusionMap", "Run", "registry"]

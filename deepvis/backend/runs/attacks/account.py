@@ -1,0 +1,130 @@
+"""What an attack tells: figures and pictures after each step, and the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from deepvis.backend.runs.attacks.change import Change
+from deepvis.backend.runs.attacks.goal import Goal
+from deepvis.backend.runs.attacks.subject import Subject, as_picture
+from deepvis.messages import Prediction, RunResult, RunUpdate, UInt8Array
+
+_SHOWN = 5
+"""Predictions in each set of bars."""
+
+Probabilities = npt.NDArray[np.float64]
+
+
+class Account:
+    """Turns the state of an attack on one picture into updates.
+
+    Parameters
+    ----------
+    subject, goal : the picture under attack, and what is aimed at.
+    options : every option of the run, for the result.
+    """
+
+    def __init__(self, subject: Subject, goal: Goal, options: Mapping[str, Any]) -> None:
+        self.subject = subject
+        self.goal = goal
+        self._options = options
+        self._picture = as_picture(subject.levels)
+        self._before = _probabilities(subject.logits)
+        self._bars: dict[int, tuple[Prediction, ...]] = {}
+
+    def update(
+        self, step: int, total: int, levels: UInt8Array, logits: torch.Tensor, loss: float, note: str = ""
+    ) -> RunUpdate:
+        """After one step: ``levels`` uint8 (c, h, w) as they would be saved, with the network's ``logits`` (1, classes)."""
+        return self._told(step, total, Change(self.subject.levels, levels), logits, loss, note)
+
+    def last(
+        self,
+        step: int,
+        levels: UInt8Array,
+        logits: torch.Tensor,
+        loss: float,
+        note: str = "",
+        *,
+        more: int = 0,
+        facts: Mapping[str, Any] | None = None,
+        arrays: Mapping[str, npt.NDArray[Any]] | None = None,
+    ) -> RunUpdate:
+        """The same with the result. ``logits`` must be those of the 8-bit picture: they decide on success."""
+        change = Change(self.subject.levels, levels)
+        update = self._told(step, step, change, logits, loss, note)
+        net, goal = self.subject.net, self.goal
+        rival, said = goal.rival(logits), int(logits[0].argmax())
+        success = bool(goal.reached(logits))
+        opened = bool(goal.reached(self.subject.opened(levels)))
+        pictures = update.detail["pictures"]
+        result = RunResult(
+            run="fooling",
+            title=f"{net.labels[goal.original]} → {net.labels[said if success else rival]}",
+            options=self._options,
+            network=net.name,
+            network_hash=net.hash,
+            image=update.image,
+            images={"before": pictures["before"], "difference": pictures["difference"]},
+            figures={
+                **update.metrics,
+                "probability_before": float(self._before[rival]),
+                "original_probability_before": float(self._before[goal.original]),
+            },
+            facts={
+                "success": success,
+                "success_when_opened": opened,
+                "target": None if goal.target is None else net.labels[goal.target],
+                "label_before": net.labels[goal.original],
+                "label_after": net.labels[said],
+                "steps": step,
+                "magnification": change.magnification,
+                **(facts or {}),
+            },
+            arrays=dict(arrays or {}),
+        )
+        return RunUpdate(step, step, update.image, update.metrics, result, update.detail, more, note)
+
+    def _told(self, step: int, total: int, change: Change, logits: torch.Tensor, loss: float, note: str) -> RunUpdate:
+        after = _probabilities(logits)
+        rival = self.goal.rival(logits)
+        picture = as_picture(change.after)
+        metrics = {
+            "probability": float(after[rival]),
+            "original_probability": float(after[self.goal.original]),
+            "loss": loss,
+            **change.norms,
+        }
+        detail = {
+            "pictures": {"before": self._picture, "after": picture, "difference": as_picture(change.magnified)},
+            "bars": {"before": self._bars_before(rival), "after": self._predictions(after, rival)},
+            "magnification": change.magnification,
+        }
+        return RunUpdate(step, total, picture, metrics, detail=detail, note=note)
+
+    def _bars_before(self, rival: int) -> tuple[Prediction, ...]:
+        if rival not in self._bars:
+            self._bars[rival] = self._predictions(self._before, rival)
+        return self._bars[rival]
+
+    def _predictions(self, probabilities: Probabilities, rival: int) -> tuple[Prediction, ...]:
+        """The most probable classes, best first, the original and its rival always among them."""
+        pair = {self.goal.original, rival}
+        best = np.argsort(-probabilities, kind="stable")[:_SHOWN].tolist()
+        others = [index for index in best if index not in pair][: _SHOWN - len(pair)]
+        shown = sorted((*pair, *others), key=lambda index: -probabilities[index])
+        labels = self.subject.net.labels
+        return tuple(Prediction(index, labels[index], float(probabilities[index])) for index in shown)
+
+
+def _probabilities(logits: torch.Tensor) -> Probabilities:
+    """float64 (classes,) of the first of ``logits``."""
+    values = logits[0].cpu().numpy().astype(np.float64)
+    powers = np.exp(values - values.max())
+    probabilities: Probabilities = powers / powers.sum()
+    return probabilities
