@@ -10,16 +10,21 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepvis.backend.mailbox import Mailbox
+from deepvis.gallery.recorder import RunBeginning
 from deepvis.messages import (
     CameraCard,
     EngineStatus,
     Event,
     Frame,
+    GalleryChanged,
+    GalleryEntry,
+    GalleryExport,
     LoadProgress,
     ModelCard,
     NetworkFailed,
@@ -27,10 +32,12 @@ from deepvis.messages import (
     Problem,
     RunStatus,
     RunUpdate,
+    UInt8Array,
     ViewRequest,
     ViewResult,
 )
-from deepvis.options import Option, options_of
+from deepvis.options import Option, option_values, options_of
+from deepvis.run_keeper import RunKeeper
 
 if TYPE_CHECKING:
     from deepvis.backend.engine import Engine
@@ -50,8 +57,10 @@ class EventQueue:
     def put(self, event: Event) -> bool:
         """Append; returns whether the queue was empty before."""
         key: object = next(self._numbers)
-        if isinstance(event, EngineStatus | LoadProgress):
+        if isinstance(event, EngineStatus | LoadProgress | GalleryChanged):
             key = type(event)
+        elif isinstance(event, GalleryExport):
+            key = (GalleryExport, event.path)
         elif isinstance(event, RunStatus) and event.state in ("running", "paused"):
             key = (RunStatus, event.id)
         with self._lock:
@@ -69,9 +78,14 @@ class EventQueue:
 
 class Session:
     """Implements what ``deepvis.ui.bridge.Backend`` asks for. Its methods return at once and may be called from the UI
-    thread, except :meth:`cameras`, :meth:`models` and :meth:`close`."""
+    thread, except :meth:`cameras`, :meth:`models` and :meth:`close`.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    gallery : folder in which runs that have ended are kept; None: the person's own.
+    """
+
+    def __init__(self, gallery: Path | None = None) -> None:
         self._wake: Callable[[], None] = lambda: None
         self._results: Mailbox[ViewResult] = Mailbox(wake=self._ring)
         self._events = EventQueue()
@@ -88,6 +102,9 @@ class Session:
         self._loaders: list[threading.Thread] = []
         self._run_ids = itertools.count(1)
         self._video: VideoWriter | None = None
+        self._shown: Frame | None = None
+        self._specs: dict[str, NetworkSpec] = {}
+        self._keeper = RunKeeper(self._emit, self._writes.put, gallery)
         self._pictures: Mailbox[Any] = Mailbox(wake=lambda: self._writes.put(self._write_picture))
 
     # ------------------------------------------------------------------------------------------------ life
@@ -96,6 +113,7 @@ class Session:
         """Start the threads."""
         self._engine_thread.start()
         self._writer_thread.start()
+        self._keeper.load()
 
     def close(self, timeout: float = 1.5) -> bool:
         """Stop every thread, at any moment; returns whether all of them ended within ``timeout`` seconds."""
@@ -103,15 +121,16 @@ class Session:
         self._load_cancel.set()
         if self._engine is not None:
             self._engine.stop()
+        self._keeper.close()
         self.stop_recording()
-        self._writes.put(None)
         ended = True
         if self._player is not None:
             self._player.close(timeout / 3)
-        for thread in (self._engine_thread, self._writer_thread, *self._loaders):
-            if thread.is_alive():
-                thread.join(timeout / 3)
-                ended = ended and not thread.is_alive()
+        ended = _join(self._engine_thread, timeout / 3) and ended
+        # Only now: the engine's end cancels the run under way, and what that has made is still to be written.
+        self._writes.put(None)
+        for thread in (self._writer_thread, *self._loaders, *self._keeper.threads):
+            ended = _join(thread, timeout / 3) and ended
         return ended
 
     def _run_engine(self) -> None:
@@ -154,7 +173,10 @@ class Session:
 
     def take_result(self) -> ViewResult | None:
         """The newest result, once."""
-        return self._results.take()
+        result = self._results.take()
+        if result is not None:
+            self._shown = result.frame
+        return result
 
     def take_events(self) -> list[Event]:
         """All events since the last call."""
@@ -165,8 +187,20 @@ class Session:
             self._wake()
 
     def _emit(self, event: Event) -> None:
+        if isinstance(event, RunStatus):
+            self._record(event)
         if self._events.put(event):
             self._ring()
+
+    def _record(self, status: RunStatus) -> None:
+        try:
+            self._keeper.note(status)
+        except Exception as error:
+            # The engine calls this between two steps; nothing that happens to the gallery may end it.
+            text = f"{type(error).__name__}: {error}"
+            remedy = "The run goes on. The details are in the message log."
+            problem = Problem("gallery.note", "A run cannot be kept", text, remedy, "error", traceback.format_exc())
+            self._emit(problem)
 
     # ------------------------------------------------------------------------------------------- live view
 
@@ -212,7 +246,7 @@ class Session:
 
             network = load_spec(spec, self._emit, cancel)
             network.catalogue  # noqa: B018 - made here, so that a network that fails does so before it takes over
-            network.hash  # noqa: B018
+            self._specs[network.hash] = replace(spec, device="auto", precision="auto")
         except Exception as error:
             if not cancel.is_set():
                 self._emit(NetworkFailed(spec.name, _load_problem(spec, error)))
@@ -283,22 +317,42 @@ class Session:
 
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
         """Queue a registered run on ``image`` (a picture, its path, or ``sample:NAME``), or on the present frame."""
+        shown = self._shown
+        title = shown.title if shown is not None and image is shown.image else ""
+
+        def read(frame: Frame | None) -> tuple[UInt8Array | None, str]:
+            from deepvis.backend.sources.pictures import read_picture
+            from deepvis.backend.sources.samples import sample_path
+
+            if isinstance(image, str):
+                sample = image.startswith("sample:")
+                return read_picture(sample_path(image) if sample else image), image if sample else Path(image).name
+            if image is None and frame is not None:
+                return frame.image, frame.title
+            return image, title
+
+        return self._submit(name, options, read)
+
+    def _submit(
+        self, name: str, options: dict[str, Any], read: Callable[[Frame | None], tuple[UInt8Array | None, str]]
+    ) -> int:
+        """Queue a run; ``read`` gives its picture and that picture's title when its turn comes."""
         run_id = next(self._run_ids)
 
         def steps(network: Network, frame: Frame | None) -> Iterator[RunUpdate]:
             from deepvis.backend.runs import registry
-            from deepvis.backend.sources.pictures import read_picture
-            from deepvis.backend.sources.samples import sample_path
 
             run = registry()[name](**options)
-            if isinstance(image, str):
-                picture = read_picture(sample_path(image) if image.startswith("sample:") else image)
-            elif image is None and frame is not None:
-                picture = frame.image
-            else:
-                picture = image
-            updates: Iterator[RunUpdate]
-            updates = run.steps(network) if run.needs == "nothing" else run.steps(network, picture)
+            alone = run.needs == "nothing"
+            picture, title = (None, "") if alone else read(frame)
+            self._keeper.begin(
+                run_id,
+                RunBeginning(
+                    name, run.title, option_values(run), network.name, network.hash, str(network.device),
+                    self._specs.get(network.hash), picture, title,
+                ),
+            )  # fmt: skip
+            updates: Iterator[RunUpdate] = run.steps(network) if alone else run.steps(network, picture)
             return updates
 
         self._with_engine(lambda engine: engine.submit(run_id, name, steps))
@@ -307,6 +361,49 @@ class Session:
     def control_run(self, run_id: int, control: str, value: int | None = None) -> None:
         """``pause``, ``continue`` or ``cancel`` a run; ``more``: let one that is done make ``value`` more steps."""
         self._with_engine(lambda engine: engine.control_run(run_id, control, value))
+
+    # --------------------------------------------------------------------------------------------- gallery
+
+    def gallery_entries(self) -> tuple[GalleryEntry, ...]:
+        """Every run that has ended and is kept, the newest first; empty until they are read."""
+        return self._keeper.entries()
+
+    def gallery_open(self, entry_id: str) -> None:
+        """Read an entry on a thread of its own; GalleryOpened follows."""
+        self._keeper.open(entry_id)
+
+    def gallery_repeat(self, entry_id: str) -> int:
+        """Queue the same run on the same picture, with the network that is loaded when its turn comes.
+
+        Raises KeyError where there is no such entry.
+        """
+        keeper = self._keeper
+        made = keeper.beginning(entry_id)
+        return self._submit(made.run, dict(made.options), lambda _frame: (keeper.input(entry_id), made.source))
+
+    def gallery_delete(self, entry_ids: Sequence[str]) -> None:
+        """Take entries out."""
+        self._keeper.delete(entry_ids)
+
+    def gallery_undelete(self) -> None:
+        """Bring back what was deleted last."""
+        self._keeper.undelete()
+
+    def gallery_save(self, entry_id: str) -> None:
+        """Try again to write an entry that could not be written."""
+        self._keeper.save(entry_id)
+
+    def gallery_export(self, entry_id: str, path: str) -> None:
+        """Write an entry as the ending of ``path`` says, on a thread of its own."""
+        self._keeper.export(entry_id, path)
+
+    def gallery_cancel_export(self) -> None:
+        """Give up the export under way."""
+        self._keeper.cancel_export()
+
+    def unit_images(self, network_hash: str, layer: str, unit: int) -> tuple[UInt8Array, ...]:
+        """Pictures of finished class images of a unit, the newest first; GalleryChanged says that there are more."""
+        return self._keeper.unit_images(network_hash, layer, unit)
 
     # ----------------------------------------------------------------------------------------------- files
 
@@ -375,6 +472,13 @@ class Session:
             self._emit(Problem(f"{key}:{cause}", title, cause, remedy, "error", traceback.format_exc()))
             return False
         return True
+
+
+def _join(thread: threading.Thread, timeout: float) -> bool:
+    """Wait for a thread that may never have been started; whether it is over."""
+    if thread.is_alive():
+        thread.join(timeout)
+    return not thread.is_alive()
 
 
 class _Forwarding(Mailbox[Frame]):

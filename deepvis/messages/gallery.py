@@ -27,6 +27,7 @@ class GalleryEntry:
     duration : seconds that its steps took.
     steps, total : steps made, and steps that were planned.
     network, network_hash : the network's name, and the hash of its weights.
+    device : where it was computed; the same seed gives the same picture on the same device.
     network_spec : what loads that network again, or None where it is not known.
     options : every option by name, in the types of JSON.
     figures : figures at the end, by name.
@@ -54,6 +55,7 @@ class GalleryEntry:
     network_hash: str
     size: Size
     version: str
+    device: str = ""
     network_spec: NetworkSpec | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
