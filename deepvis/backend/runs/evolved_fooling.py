@@ -6,7 +6,8 @@ images".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -23,7 +24,7 @@ from deepvis.backend.runs.evolution.drawing import draw
 from deepvis.backend.runs.evolution.judge import Judge, pictures_at_once
 from deepvis.backend.runs.evolution.map_elites import Archive, Encoding
 from deepvis.backend.runs.occlusion import _converted
-from deepvis.messages import FloatArray, RunResult, RunUpdate, Size, UInt8Array
+from deepvis.messages import RunResult, RunUpdate, Size, UInt8Array
 from deepvis.options import check_options, option, option_values
 
 _SMALL = 64
@@ -169,7 +170,8 @@ def redraw(result: RunResult, target: int | str, size: Size) -> UInt8Array:
         raise ValueError(f"target {target} is out of range: there are classes 0 to {len(genomes) - 1}")
     if genomes[index] is None:
         raise ValueError(f"class {labels[index]!r} has no picture yet; continue the run")
-    return _rgb(draw([Genome.from_json(genomes[index])], size).numpy())[0]
+    picture: UInt8Array = _rgb(draw([Genome.from_json(genomes[index])], size).numpy())[0]
+    return picture
 
 
 class _Evolution:
@@ -191,21 +193,20 @@ class _Evolution:
         self._at_once = options.at_once or pictures_at_once(net, size)
         self._note = ""
 
-    def generation(self):
-        """Breed and judge one batch of children, some at a time; yields whether the generation is complete."""
+    def generation(self) -> Iterator[bool]:
+        """Breed and judge one batch of children, some at a time; says each time whether the generation is complete."""
         self._generation += 1
         # Parents are those of the generation before, however many pictures are judged at once.
         parents = self.archive.elites
-        left = self._batch
-        while left:
-            count = min(left, self._at_once)
-            left -= count
+        parts = math.ceil(self._batch / self._at_once)
+        for part in range(parts):
+            count = self._batch * (part + 1) // parts - self._batch * part // parts
             if parents:
                 children = [self._encoding.child(parents, self._generator) for _ in range(count)]
             else:
                 children = [self._encoding.random(self._generator) for _ in range(count)]
             self._try(children)
-            yield left == 0
+            yield part == parts - 1
 
     def _try(self, children: list[Any]) -> None:
         pictures = self._encoding.draw(children)

@@ -138,24 +138,22 @@ class _Graph:
         return Genome(tuple(self._functions), self._outputs, self._connections)
 
     def vary_weights(self) -> None:
-        if not self._connections:
-            return
-        chances, uniforms = self._generator.random((2, len(self._connections)), np.float32)
-        for number, pair in enumerate(self._connections):
-            if chances[number] < WEIGHT_RATE:
-                old = np.float32(self._connections[pair])
-                new = polynomial_mutation(old, uniforms[number], -LARGEST_WEIGHT, LARGEST_WEIGHT)
-                self._connections[pair] = float(new)
+        pairs = list(self._connections)
+        chosen = [pairs[number] for number in np.flatnonzero(self._generator.random(len(pairs)) < WEIGHT_RATE)]
+        if chosen:
+            old = np.array([self._connections[pair] for pair in chosen], np.float32)
+            uniforms = self._generator.random(len(chosen), np.float32)
+            new = polynomial_mutation(old, uniforms, -LARGEST_WEIGHT, LARGEST_WEIGHT)
+            self._connections.update(zip(chosen, new.tolist(), strict=True))
 
     def vary_functions(self) -> None:
-        chances = self._generator.random(len(self._functions))
-        for node in np.flatnonzero(chances < FUNCTION_RATE):
+        for node in np.flatnonzero(self._generator.random(len(self._functions)) < FUNCTION_RATE):
             self._functions[node] = self._below(len(FUNCTIONS))
 
     def add_connection(self) -> None:
         pair = self._free_pair()
         if pair is not None:
-            self._connections[pair] = float(self._generator.uniform(-LARGEST_WEIGHT, LARGEST_WEIGHT))
+            self._connections[pair] = (2 * self._generator.random() - 1) * LARGEST_WEIGHT
 
     def delete_connection(self) -> None:
         if self._connections:
@@ -213,4 +211,5 @@ class _Graph:
         return list(self._connections)[self._below(len(self._connections))]
 
     def _below(self, bound: int) -> int:
-        return int(self._generator.integers(bound))
+        # Generator.integers takes several times as long for a single number.
+        return int(self._generator.random() * bound)

@@ -31,8 +31,8 @@ class DirectEncoding:
         values = _unit(parents[int(generator.integers(len(parents)))])
         if generator.random() < CROSSOVER_RATE:
             other = _unit(parents[int(generator.integers(len(parents)))])
-            values, _ = simulated_binary_crossover(values, other, generator.random(self._shape, np.float32))
-            values = np.clip(values, 0, 1)
+            near, _ = simulated_binary_crossover(values, other, generator.random(self._shape, np.float32))
+            values = near.clip(0, 1)
         chosen = generator.random(self._shape, np.float32) < MUTATION_RATE
         some = values[chosen]
         values[chosen] = polynomial_mutation(some, generator.random(some.shape, np.float32), 0.0, 1.0)

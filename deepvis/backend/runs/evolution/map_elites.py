@@ -55,7 +55,6 @@ class Archive(Generic[G]):
         """uint8 (classes, h, w, 3) RGB: the same array until a cell changes, and never written into afterwards."""
         if self._published is None:
             self._published = self._pictures.copy()
-            self._published.flags.writeable = False
         return self._published
 
     def cells(self, classes: list[int]) -> UInt8Array:
