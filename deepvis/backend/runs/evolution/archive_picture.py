@@ -42,8 +42,8 @@ class ArchivePicture:
         if scale >= 1:
             scale = min(_LARGEST_SCALE, int(scale))
         self._tile = (max(1, round(height * scale)), max(1, round(width * scale)))
-        self._gap = max(1, round(self._tile[1] / 32))
-        self._bar = max(1, round(self._tile[0] / 32))
+        self._gap = max(1, round(self._tile[1] / 24))
+        self._bar = max(1, round(self._tile[0] / 22))
         self._pitch = (self._tile[0] + self._bar + 2 * self._gap, self._tile[1] + self._gap)
         self._canvas = np.empty((rows * self._pitch[0], self._columns * self._pitch[1] + self._gap, 3), np.uint8)
         self._canvas[:] = _GROUND

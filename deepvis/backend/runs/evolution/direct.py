@@ -44,7 +44,7 @@ class DirectEncoding:
 
 
 def _unit(picture: UInt8Array) -> FloatArray:
-    values: FloatArray = picture.astype(np.float32) / 255
+    values: FloatArray = picture.astype(np.float32) / np.float32(255)
     return values
 
 
