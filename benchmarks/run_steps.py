@@ -27,11 +27,17 @@ from deepvis.backend.runs import registry
 from deepvis.backend.sources.pictures import read_picture
 from deepvis.backend.sources.samples import sample_path
 from deepvis.messages import RunUpdate, Size
+from deepvis.options import options_of
 
 NETWORKS = ("tinynet", "alexnet")
 PRECISIONS = ("fp32", "bf16")
 LAYERS = {"tinynet": "relu5", "alexnet": "features.7"}
 """A middle rectifier, for the runs that look at a layer."""
+
+_AT_ONCE = 25
+
+CLOCKS = {"wall": time.perf_counter, "cpu": time.thread_time}
+_clock: Callable[[], float] = time.perf_counter
 
 TARGET = 1.1
 """Steps should take at most so many times the bare pass."""
@@ -48,7 +54,7 @@ class Contest:
     options : of the run.
     layer : where the pass ends; None: at the logits.
     size : longer side of the picture, for runs that work on pictures of any size; None: the network's own input.
-    forwards : passes forward that a step needs beyond the one that is gone back through (to judge what was made).
+    batch : pictures in a step.
     backward : whether a step goes back at all.
     """
 
@@ -57,7 +63,7 @@ class Contest:
     options: Mapping[str, Any] = field(default_factory=dict)
     layer: str | None = None
     size: int | None = None
-    forwards: int = 0
+    batch: int = 1
     backward: bool = True
 
 
@@ -70,10 +76,24 @@ def contests(name: str) -> list[Contest]:
         *(Contest("class_image", recipe, {"target": 1, "recipe": recipe, **many}) for recipe in ("l2", "yosinski")),
         Contest("class_image", "fourier, a unit", {"layer": layer, "unit": 1, **many}, layer),
         Contest("deepdream", "512 px", {"layer": layer, "octaves": 1, "steps_per_octave": 1000}, layer, 512),
+        *(
+            Contest("fooling", method, {"method": method, "target": 1, "iterations": 1000})
+            for method in ("ascent", "ifgsm", "pgd", "pgd_l2")
+        ),
+        *(
+            Contest(
+                "evolved_fooling",
+                f"{encoding}, {_AT_ONCE} pictures",
+                {"encoding": encoding, "batch": 16 * _AT_ONCE, "at_once": _AT_ONCE, "generations": 100_000},
+                batch=_AT_ONCE,
+                backward=False,
+            )
+            for encoding in ("cppn", "direct")
+        ),
     ]
 
 
-# --------------------------------------------------------------------------------------------------------- the bare pass
+# -------------------------------------------------------------------------------------------------------- the bare pass
 
 
 class _Stop(Exception):  # noqa: N818 - it is no error, it ends a pass
@@ -83,7 +103,7 @@ class _Stop(Exception):  # noqa: N818 - it is no error, it ends a pass
 def bare_pass(net: Network, contest: Contest, size: Size) -> Callable[[], object]:
     """The passes of a step in plain PyTorch."""
     module = net.module
-    x = torch.rand(1, net.channels, *size, generator=torch.Generator().manual_seed(0)).to(net.dtype)
+    x = torch.rand(contest.batch, net.channels, *size, generator=torch.Generator().manual_seed(0)).to(net.dtype)
     if net.dtype is torch.bfloat16:
         x = x.contiguous(memory_format=torch.channels_last)
     caught: list[torch.Tensor] = []
@@ -105,18 +125,18 @@ def bare_pass(net: Network, contest: Contest, size: Size) -> Callable[[], object
         raise AssertionError(f"{contest.layer} was not reached")
 
     def run() -> None:
-        with torch.inference_mode():
-            for _ in range(contest.forwards):
+        if not contest.backward:
+            with torch.inference_mode():
                 forward(x)
-        if contest.backward:
-            leaf = x.detach().requires_grad_()
-            output = forward(leaf)
-            torch.autograd.grad(output, leaf, torch.ones_like(output))
+            return
+        leaf = x.detach().requires_grad_()
+        output = forward(leaf)
+        torch.autograd.grad(output, leaf, torch.ones_like(output))
 
     return run
 
 
-# ------------------------------------------------------------------------------------------------------------- measuring
+# ------------------------------------------------------------------------------------------------------------ measuring
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +183,8 @@ class Steps:
         return True
 
 
-def compare(what: str, steps: Steps, bare: Callable[[], object], seconds: float, count: int = 1) -> Ratio:
-    """Measure in turn for so many seconds. ``count`` passes belong to a step."""
+def compare(what: str, steps: Steps, bare: Callable[[], object], seconds: float) -> Ratio:
+    """Measure in turn for so many seconds."""
     bare()
     ratios, step_times, bare_times = [], [], []
     ends = time.perf_counter() + seconds
@@ -177,26 +197,32 @@ def compare(what: str, steps: Steps, bare: Callable[[], object], seconds: float,
             continue
         bare_time = timed(bare)[0] if first else bare_time
         step_times.append(step_time)
-        bare_times.append(bare_time * count)
-        ratios.append(step_time / (bare_time * count))
+        bare_times.append(bare_time)
+        ratios.append(step_time / (bare_time))
     low, middle, high = statistics.quantiles(ratios, n=4)
     return Ratio(what, middle, low, high, statistics.median(step_times), statistics.median(bare_times), len(ratios))
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
     """Seconds, and what came of it."""
-    began = time.perf_counter()
+    began = _clock()
     result = call()
-    return time.perf_counter() - began, result
+    return _clock() - began, result
 
 
 def measure(net: Network, contest: Contest, precision: str, seconds: float) -> Ratio:
     """One contest on one network in one precision."""
     cls = registry()[contest.run]
-    run: Any = cls(**{**contest.options, "precision": precision})  # type: ignore[call-arg]
+    asked = {"precision": precision} if "precision" in {item.name for item in options_of(cls)} else {}
+    run: Any = cls(**contest.options, **asked)  # type: ignore[call-arg]
     picture = read_picture(sample_path("sample:astronaut"))
     bare_net = net if precision == "fp32" else net.converted(torch.bfloat16, channels_last=True)
     size = net.input_size if contest.size is None else (contest.size, contest.size)
+    if hasattr(run, "picture_size"):
+        size = run.picture_size(net)
+    if not asked:
+        # A run without the option works in the network's own format.
+        net = bare_net
     steps = Steps(lambda: run.steps(net) if cls.needs == "nothing" else run.steps(net, picture))
     what = f"{net.name} {precision} {contest.run}: {contest.what}"
     return compare(what, steps, bare_pass(bare_net, contest, size), seconds)
@@ -266,8 +292,19 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--precisions", nargs="+", default=list(PRECISIONS), choices=PRECISIONS)
     parser.add_argument("--runs", nargs="+", default=list(registry()), choices=list(registry()), metavar="RUN")
     parser.add_argument("--dream-rounds", type=int, default=3, help="of the whole dream; 0: leave it out (3)")
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="wall: what a person waits (wall); cpu: the time of one thread, which other programs hardly change",
+    )
     parser.add_argument("--json", metavar="FILE", help="write the figures as well")
     options = parser.parse_args(words)
+    global _clock
+    _clock = CLOCKS[options.clock]
+    if options.clock == "cpu":
+        # The time of one thread is all of the work only where there is no other.
+        options.threads = 1
     torch.set_num_threads(options.threads)
     load = f", load average {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
     print(f"torch {torch.__version__}, {options.threads} threads{load}; step / bare pass, median (quartiles)")
