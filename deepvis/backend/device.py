@@ -153,6 +153,22 @@ def measure(
     return best.network, best.label, tuple(times.items())
 
 
+def quicken(network: Network, *, budget: float = 0.3) -> Network:
+    """A twin of a network with packed convolution weights, where that is faster on this computer; else the network.
+
+    It answers the same. ``budget`` is in seconds, beyond two forward passes.
+    """
+    x = network.preprocess(photograph())
+    if network.channels_last:
+        x = x.contiguous(memory_format=torch.channels_last)
+    twin = network.packed(x)
+    if twin is network:
+        return network
+    as_it_is, packed = _Candidate("", network), _Candidate("packed", twin)
+    _race(as_it_is, packed, x, budget)
+    return twin if packed.fastest < as_it_is.fastest else network
+
+
 _CONFIGURATIONS: dict[Precision, tuple[tuple[str, torch.dtype, bool], ...]] = {
     # The likely winner comes first, so that the others race against it and lose early.
     "auto": (

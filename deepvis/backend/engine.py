@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from deepvis.backend.device import describe, is_out_of_memory, measure
+from deepvis.backend.device import describe, is_out_of_memory, measure, quicken
 from deepvis.backend.live import LiveView
 from deepvis.backend.mailbox import Mailbox
 from deepvis.backend.network import Network, NetworkError
@@ -204,7 +204,7 @@ class Engine:
             measured=tuple(table),
         )
         self._network, self._precision = network, precision
-        self._view = LiveView(copy)
+        self._view = LiveView(quicken(copy))
         # Layers and units of the request were the network's before; the window asks anew when it hears of this one.
         old = self._request
         self._request = ViewRequest(old.id, fit=old.fit, top=old.top)

@@ -87,7 +87,6 @@ class LiveView:
     Parameters
     ----------
     network : in the precision and memory layout in which it is to run.
-    channels_last : whether its input should lie in memory channels last.
     """
 
     def __init__(self, network: Network) -> None:
@@ -96,10 +95,6 @@ class LiveView:
         self._pass: _Pass | None = None
         self._last_convolution: str | None = None
         self._filter_pictures: tuple[str, int, tuple[FilterPicture, ...]] | None = None
-        self._channels_last = any(
-            p.dim() == 4 and p.is_contiguous(memory_format=torch.channels_last) and not p.is_contiguous()
-            for p in network.module.parameters()
-        )
 
     def show(self, frame: Frame, request: ViewRequest) -> ViewResult:
         """The answer to ``request`` for ``frame``.
@@ -189,7 +184,8 @@ class LiveView:
             keep["strongest"] = None
         if request.overlay is not None and not valid(request.overlay.layer, request.overlay.unit):
             keep["overlay"] = None
-        request = replace(request, **keep)  # type: ignore[arg-type]
+        if keep:
+            request = replace(request, **keep)  # type: ignore[arg-type]
         if _needs_gradient(request) and not net.differentiable:
             problems.append(
                 f"network {net.name} has no gradients (it is quantised, or detaches its input), so nothing can be "
@@ -214,7 +210,7 @@ class LiveView:
             preprocessing = net.preprocessing if size == net.input_size else net.preprocessing.at(size)
             seen = preprocessing.placement(frame.image.shape[0], frame.image.shape[1], request.fit).seen
             x = preprocessing.normalise(preprocessing.pixels(frame.image, request.fit).to(net.device))[None]
-            if self._channels_last:
+            if net.channels_last:
                 x = x.contiguous(memory_format=torch.channels_last)
         with watch("forward"):
             graph = None

@@ -6,6 +6,7 @@ import copy
 import difflib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 
 from deepvis.backend import recording
 from deepvis.backend.layers import Catalogue, arrange, catalogue
+from deepvis.backend.packing import Packing, pack
 from deepvis.backend.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from deepvis.backend.rules import RuleSwitch
 from deepvis.messages import Fit, FloatArray, Layer, Rule, Size, UInt8Array
@@ -86,6 +88,8 @@ class Network:
         self.trained = trained
         self.note = note
         self._labels = None if labels is None else tuple(str(label) for label in labels)
+        self._packing: Packing | None = None
+        self._unpacked: Network | None = None
 
     # ------------------------------------------------------------------------------------------------ what it is
 
@@ -126,6 +130,14 @@ class Network:
             if tensor.is_floating_point():
                 return tensor
         return next((tensor for tensor in self.module.buffers() if tensor.is_floating_point()), None)
+
+    @cached_property
+    def channels_last(self) -> bool:
+        """Whether its convolutions want their input channels last in memory."""
+        return any(
+            p.dim() == 4 and p.is_contiguous(memory_format=torch.channels_last) and not p.is_contiguous()
+            for p in self.module.parameters()
+        )
 
     @cached_property
     def classes(self) -> int:
@@ -263,8 +275,12 @@ class Network:
         for name in layers:
             self.layer(name)
             sites[name] = self.catalogue.sites[name]
+        packing = self._packing
+        # Functions are told apart by how often they were called before, and packed convolutions call others.
+        packed = packing is not None and not torch.is_grad_enabled() and all(site.module for site in sites.values())
         try:
-            output, captured = recording.run(self.module, x.to(self.dtype), sites, rule, stop=stop)
+            with packing.used() if packing is not None and packed else nullcontext():
+                output, captured = recording.run(self.module, x.to(self.dtype), sites, rule, stop=stop)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:
@@ -341,11 +357,28 @@ class Network:
 
         The copy shares this network's catalogue, labels and preprocessing.
         """
+        if self._unpacked is not None:
+            return self._unpacked.converted(dtype, channels_last=channels_last)
         module = copy.deepcopy(self.module).eval().to(dtype)
         if channels_last:
             module = module.to(memory_format=torch.channels_last)
+        return self._twin(module)
+
+    def packed(self, x: torch.Tensor) -> Network:
+        """A twin that shares the weights and runs faster without gradients, with the same results; this network itself
+        where there is no such thing (see :mod:`deepvis.backend.packing`). ``x`` is an input as it will be given."""
+        found = pack(self.module, x.to(self.dtype))
+        if found is None:
+            return self
+        twin = self._twin(found[0])
+        twin._packing, twin._unpacked = found[1], self
+        return twin
+
+    def _twin(self, module: nn.Module) -> Network:
+        """This network with another module of the same structure."""
         twin = copy.copy(self)
         twin.module = module
+        twin.__dict__.pop("channels_last", None)
         for name in ("catalogue", "labels", "classes", "parameters", "flexible"):
             twin.__dict__[name] = getattr(self, name)
         return twin

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
@@ -52,6 +53,15 @@ def _shrunk(maps: torch.Tensor, rows: int, columns: int, room: Size) -> torch.Te
     return F.adaptive_avg_pool2d(maps[None], target)[0]
 
 
+def _median(values: npt.NDArray[np.float32]) -> float:
+    """The median, 0 of nothing. (NumPy's own checks take ten times as long as the rest.)"""
+    count = len(values)
+    if not count:
+        return 0.0
+    middle = np.partition(values, (count // 2, (count - 1) // 2))
+    return float(middle[count // 2] + middle[(count - 1) // 2]) / 2
+
+
 def render_grid(
     values: torch.Tensor, layer: Layer, request: GridRequest, ranges: RunningRange, *, signed: bool = False
 ) -> GridResult:
@@ -66,12 +76,13 @@ def render_grid(
     note = ""
     if values.dim() == 1:
         values = values[:, None, None]
-    values = values.to(torch.float32)
+    # Channels may lie last in memory; everything below reads unit by unit.
+    values = values.to(torch.float32, memory_format=torch.contiguous_format)
     maxima = values.abs().amax((1, 2)) if signed else values.amax((1, 2))
     minima = values.amin((1, 2))
     spread = (maxima - minima) if not signed else maxima
     figures = torch.stack([maxima, minima, spread]).cpu().numpy()
-    if not np.isfinite(figures).all():
+    if not math.isfinite(float(figures.sum())):
         values = values.nan_to_num(0.0, 0.0, 0.0)
         maxima = values.abs().amax((1, 2)) if signed else values.amax((1, 2))
         minima = values.amin((1, 2))
@@ -104,8 +115,7 @@ def render_grid(
             size = spread[order]
         levels = (maps - shift[:, None, None]).mul_((1 / size.clamp(min=1e-30))[:, None, None])
         live = ~dead
-        low = float(np.median(figures[1][live])) if live.any() else 0.0
-        high = float(np.median(figures[0][live])) if live.any() else 0.0
+        low, high = _median(figures[1][live]), _median(figures[0][live])
     else:
         if request.boost and not vector:
             ordered = maxima[order] if request.sort == "activity" else maxima

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -22,27 +24,36 @@ def bgrx(rgb: npt.NDArray[np.float32] | UInt8Array) -> UInt8Array:
 
 def heat(values: FloatArray, colormap: str, low: float | None = None, high: float | None = None) -> UInt8Array:
     """A (H, W) map in colours from ``low`` to ``high`` (its own range if None) as uint8 (H, W, 4) BGRX."""
-    values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
+    values = _finite(values)
     low = float(values.min()) if low is None else low
     high = float(values.max()) if high is None else high
-    levels = np.clip((values - low) * (255 / max(high - low, 1e-30)) + 0.5, 0, 255).astype(np.uint8)
+    levels = (values - low) * (255 / max(high - low, 1e-30)) + 0.5
+    levels = np.minimum(np.maximum(levels, 0, out=levels), 255, out=levels).astype(np.uint8)
     return colorize(levels, colormap)
 
 
 def render_unit(values: torch.Tensor, request: UnitRequest) -> UnitResult:
     """One unit's map (H, W) or value () with its statistics."""
     array = np.atleast_2d(values.detach().to(torch.float32).cpu().numpy())
-    finite = np.nan_to_num(array, posinf=0.0, neginf=0.0)
-    row, column = np.unravel_index(int(finite.argmax()), finite.shape)
+    finite = _finite(array)
+    row, column = divmod(int(finite.argmax()), finite.shape[1])
+    low, high = float(finite.min()), float(finite[row, column])
     return UnitResult(
         request=request,
-        picture=heat(finite, request.colormap),
-        minimum=float(finite.min()),
-        maximum=float(finite.max()),
+        picture=heat(finite, request.colormap, low, high),
+        minimum=low,
+        maximum=high,
         mean=float(finite.mean()),
-        active=float((finite > 0).mean()),
-        peak=(int(row), int(column)),
+        active=int(np.count_nonzero(finite > 0)) / finite.size,
+        peak=(row, column),
     )
+
+
+def _finite(values: FloatArray) -> FloatArray:
+    """The values, with 0 for those that are not finite."""
+    if math.isfinite(float(values.sum())):
+        return values
+    return np.nan_to_num(values, posinf=0.0, neginf=0.0)
 
 
 def draw_view(view: BackView) -> UInt8Array:
