@@ -1,7 +1,7 @@
 """The one table of what a person can do; menus, shortcuts, tooltips, palette and help sheet are made from it.
 
-The single keys are those of the Deep Visualization Toolbox, so that its users feel at home. ``s`` is left free: there
-it switches the pictures per unit on and off, so a snapshot is Ctrl+S here.
+The single keys are those of the Deep Visualization Toolbox, so that its users feel at home. ``s``, which shows the
+pictures per unit there, makes them here.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Literal
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 
-Group = Literal["Source", "Network", "Mosaic", "Unit", "Looking back", "Capture", "Window"]
-GROUPS: tuple[Group, ...] = ("Source", "Network", "Mosaic", "Unit", "Looking back", "Capture", "Window")
+Group = Literal["Source", "Network", "Mosaic", "Unit", "Looking back", "Lab", "Capture", "Window"]
+GROUPS: tuple[Group, ...] = ("Source", "Network", "Mosaic", "Unit", "Looking back", "Lab", "Capture", "Window")
 
 Need = Literal[
     "network", "unit", "vector_free", "flexible", "frame", "pause", "seek", "speed", "loop", "step", "slideshow",
-    "mirror", "motion", "loading", "pinned", "labels",
+    "mirror", "motion", "loading", "pinned", "labels", "run", "more",
 ]  # fmt: skip
 
 REASONS: dict[Need, str] = {
@@ -38,6 +38,8 @@ REASONS: dict[Need, str] = {
     "loading": "No network is being loaded",
     "pinned": "No class is pinned",
     "labels": "No network is loaded yet",
+    "run": "No run of the shown tab goes on",
+    "more": "No run of the shown tab has ended that could go on",
 }
 
 
@@ -146,6 +148,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("unit.last", "Last unit", "The last place of the mosaic", "Unit", ("End",), needs=("unit",)),
     ActionSpec("unit.most_active", "Most active unit", "The unit with the largest value in this frame", "Unit",
                ("X",), needs=("unit",)),
+    ActionSpec("unit.maximise", "Maximise this unit", "Grow a picture that the unit answers to most", "Unit",
+               ("S",), needs=("unit",)),
     ActionSpec("unit.search", "Go to unit…", "Any unit of the layer by number", "Unit", ("Ctrl+U",), needs=("unit",)),
     # Looking back
     ActionSpec("back.toggle", "Back-projection", "Off, gradient, deconvolution, guided", "Looking back",
@@ -165,9 +169,22 @@ ACTIONS: tuple[ActionSpec, ...] = (
                "Off, saliency, Grad-CAM, guided Grad-CAM, the unit's map", "Looking back", ("V",), needs=("network",)),
     ActionSpec("overlay.target", "Overlay of the next target", "Top class, the unit, or a pinned class", "Looking back",
                ("Shift+V",), needs=("network",)),
+    # Lab
+    ActionSpec("lab.start", "Start the run", "Start the run whose tab is shown; opens the lab first", "Lab",
+               ("Ctrl+Return",), needs=("network",)),
+    ActionSpec("lab.pause", "Pause or continue the run", "Pause the run that is shown, or go on with it", "Lab",
+               ("Ctrl+Shift+Return",), needs=("run",)),
+    ActionSpec("lab.cancel", "Cancel the run", "End the run that is shown; what it has computed stays", "Lab",
+               ("Ctrl+Shift+X",), needs=("run",)),
+    ActionSpec("lab.more", "More steps", "Let the run that has ended go on", "Lab",
+               ("Ctrl+Shift+E",), needs=("more",)),
+    ActionSpec("lab.enlarge", "Enlarge the run's pictures", "In the mosaic's place; Esc brings them back", "Lab",
+               ("Ctrl+E",), checkable=True),
+    ActionSpec("lab.dream", "Dream on the live view", "Each frame begins from the last dream blended with it", "Lab",
+               ("Shift+D",), checkable=True, needs=("network",)),
     # Capture
     ActionSpec("capture.window", "Snapshot of the window…",
-               "Save the window as PNG (s is kept for unit pictures)", "Capture", ("Ctrl+S",)),
+               "Save the window as PNG", "Capture", ("Ctrl+S",)),
     ActionSpec("capture.mosaic", "Snapshot of the mosaic…", "Save the mosaic alone as PNG", "Capture",
                ("Ctrl+Shift+S",), needs=("network", "frame")),
     ActionSpec("capture.arrays", "Save the raw activations…", "Save the layer's values as npz, for numpy", "Capture",
@@ -186,7 +203,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
                ("Ctrl+2",), checkable=True),
     ActionSpec("window.messages", "Messages", "Everything that was reported, with details", "Window",
                ("Ctrl+3",), checkable=True),
-    ActionSpec("window.lab", "Lab", "Show or hide what takes many steps: occlusion", "Window",
+    ActionSpec("window.lab", "Lab", "Show or hide what takes many steps: class images, dreams and more", "Window",
                ("Y", "Ctrl+4"), checkable=True),
     ActionSpec("window.timings", "Timings", "Time spent in each stage of a frame", "Window", ("5",), checkable=True),
     ActionSpec("window.reset", "Reset layout", "Put every panel back in its place", "Window", ("Ctrl+0",)),

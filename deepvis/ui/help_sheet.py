@@ -12,7 +12,7 @@ from deepvis.ui.actions import ACTIONS, GROUPS, ActionSpec, Group
 COLUMNS: tuple[tuple[Group, ...], ...] = (
     ("Source", "Capture"),
     ("Network", "Mosaic"),
-    ("Unit",),
+    ("Unit", "Lab"),
     ("Looking back", "Window"),
 )
 

@@ -33,6 +33,7 @@ from deepvis.ui.center_card import CenterCard
 from deepvis.ui.command_palette import CommandPalette
 from deepvis.ui.docks import Docks, geometry_text, make_dock, restore_geometry
 from deepvis.ui.help_sheet import HelpSheet
+from deepvis.ui.lab_commands import LabCommands
 from deepvis.ui.look_memory import look_changes, look_text
 from deepvis.ui.message_panel import MessagePanel
 from deepvis.ui.network_commands import NetworkCommands
@@ -40,6 +41,7 @@ from deepvis.ui.network_menu import DeviceMenu, NetworkMenu, SizeMenu, size_text
 from deepvis.ui.notifications import ProblemLog, Toasts
 from deepvis.ui.paint_clock import PaintClock, timings_text
 from deepvis.ui.panels.controls import label
+from deepvis.ui.panels.enlarged_view import EnlargedView
 from deepvis.ui.panels.grid_panel import GridPanel
 from deepvis.ui.panels.input_panel import InputPanel
 from deepvis.ui.panels.lab_panel import LabPanel
@@ -54,6 +56,8 @@ from deepvis.ui.shortcut_guard import belongs_to_focus
 from deepvis.ui.source_commands import SourceCommands
 from deepvis.ui.source_menu import WEIGHTS, CameraFinder, SourceMenu
 from deepvis.ui.top_bar import TopBar
+from deepvis.ui.unit_images import UnitImages
+from deepvis.ui.unit_menu import UnitMenu
 from deepvis.ui.view_commands import ViewCommands, missing_layer
 from deepvis.ui.view_state import ViewState
 from deepvis.ui.window_commands import WindowCommands
@@ -109,8 +113,11 @@ class MainWindow(QMainWindow):
         self.networks = NetworkCommands(backend, self.state, store, self.log, self.card, self)
         self.captures = CaptureCommands(self, backend, self.state, store, self.requests, lambda: self._grid, self.log)
         self.window_commands = WindowCommands(self, store)
+        self.lab_commands = LabCommands(self)
+        self.unit_images = UnitImages(self.state, backend, self.lab_commands.begin_class_image, self)
         handlers: dict[str, Callable[..., object]] = {}
-        for part in (self.view, self.sources, self.networks, self.captures, self.window_commands):
+        parts = (self.view, self.sources, self.networks, self.captures, self.window_commands, self.lab_commands)
+        for part in parts:
             handlers |= part.handlers()
         self.actions_ = Actions(handlers, self)
         self.addActions(self.actions_.all())
@@ -141,6 +148,8 @@ class MainWindow(QMainWindow):
         self.input_panel, self.predictions = InputPanel(self.state), PredictionsPanel(self.state)
         self.unit_panel, self.strongest = UnitPanel(self.state), StrongestPanel(self.state)
         self.lab = LabPanel(self.state, self._backend)
+        self.lab.set_large(EnlargedView(self.grid_panel, center))
+        self.unit_menu = UnitMenu(self.grid_panel.view, self.state, self.actions_)
         self.panels = (self.input_panel, self.predictions, self.grid_panel, self.unit_panel, self.strongest, self.lab)
         self.message_panel = MessagePanel(self.log)
         self.docks = Docks(
@@ -213,6 +222,10 @@ class MainWindow(QMainWindow):
         self.captures.recorder.ticked.connect(self._show_elapsed)
         self.lab.failed.connect(self.log.report)
         self.lab.export.connect(self.captures.ask)
+        self.lab.changed.connect(self._follow_lab)
+        self.unit_panel.maximise.connect(self.unit_images.maximise)
+        self.unit_images.changed.connect(self._show_unit_images)
+        self.state.changed.connect(self._show_unit_images)
         self.log.changed.connect(self._follow_log)
         panel = self.grid_panel
         panel.room_changed.connect(self.requests.room_changed)
@@ -281,6 +294,7 @@ class MainWindow(QMainWindow):
                 self.status_bar.show_status(event)
             case RunStatus():
                 self.lab.show_status(event)
+                self.unit_images.show_status(event)
                 self.status_bar.show_run(event)
             case _:
                 return
@@ -345,12 +359,14 @@ class MainWindow(QMainWindow):
             "loading": self.networks.loading,
             "pinned": bool(look.pinned),
             "labels": info is not None and bool(info.labels),
+            "run": self.lab.panel.runs.chosen is not None,
+            "more": self.lab.panel.runs.continuable is not None,
         }
         facts |= {control: control in self.playback.controls for control in CONTROLS}
         return frozenset(need for need, holds in facts.items() if holds)
 
     def _refresh_marks(self) -> None:
-        marks = self.view.marks() | self.window_commands.marks()
+        marks = self.view.marks() | self.window_commands.marks() | self.lab_commands.marks()
         marks["capture.record"] = self.captures.recorder.recording
         self.actions_.set_checked(marks)
 
@@ -358,8 +374,18 @@ class MainWindow(QMainWindow):
         layer, shown = self.state.look.layer, self._grid.request.layer if self._grid is not None else None
         self.busy.wait_for(layer if layer is not None and shown is not None and shown != layer else "")
 
-    def _visible_panels(self) -> tuple[bool, bool]:
-        return not self.docks.left.isHidden(), not self.docks.right.isHidden()
+    def _visible_panels(self) -> tuple[bool, bool, bool]:
+        """Whether input, unit and live dream can be seen."""
+        return not self.docks.left.isHidden(), not self.docks.right.isHidden(), self.lab.dream_is_seen
+
+    def _follow_lab(self) -> None:
+        self.actions_.set_available(self._available())
+        self._refresh_marks()
+        self.requests.visibility_changed()
+
+    def _show_unit_images(self) -> None:
+        images = self.unit_images
+        self.unit_panel.show_images(images.pictures(), images.update, images.waiting)
 
     def _show_elapsed(self, seconds: float) -> None:
         self.top_bar.record.setText(f"Recording {clock(seconds)}")

@@ -25,7 +25,8 @@ class RequestSender(QObject):
     Parameters
     ----------
     room : the (height, width) in device pixels that the mosaic may fill now.
-    visible : whether the input panel and the unit panel can be seen; what cannot be seen is not asked for.
+    visible : whether the input panel, the unit panel and the live dream can be seen; what cannot be seen is not asked
+        for.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class RequestSender(QObject):
         state: ViewState,
         backend: Backend,
         room: Callable[[], Size],
-        visible: Callable[[], tuple[bool, bool]],
+        visible: Callable[[], tuple[bool, bool, bool]],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -110,7 +111,9 @@ class RequestSender(QObject):
             self._within(0)
 
     def _without_hidden(self, request: ViewRequest) -> ViewRequest:
-        input_seen, unit_seen = self._visible()
+        input_seen, unit_seen, dream_seen = self._visible()
+        if not dream_seen:
+            request = replace(request, dream=None)
         if not input_seen:
             request = replace(request, overlay=None)
         if not unit_seen:

@@ -87,6 +87,7 @@ class WindowCommands:
         window = self._window
         info, look = window.state.info, window.state.look
         commands = offers.action_commands(window.actions_) + offers.choice_commands(window.state)
+        commands += window.lab_commands.commands()
         if info is not None:
             commands += offers.layer_commands(info, window.view)
             layer = window.state.layer
@@ -201,6 +202,8 @@ class WindowCommands:
             window.help_sheet.close_sheet()
         elif window.toasts.visible():
             window.toasts.close(window.toasts.visible()[-1].key)
+        elif window.lab.enlarged:
+            window.lab.enlarge(False)
         elif self._presenting:
             self.leave_presentation()
         else:

@@ -48,7 +48,7 @@ from deepvis.messages import (
     ViewResult,
 )
 from deepvis.options import Option
-from tests.ui.occlusion_run import RUN_OPTIONS
+from tests.ui.lab_runs import RUN_NEEDS, RUN_OPTIONS, RUN_PRESETS
 
 FloatMaps = npt.NDArray[np.float32]
 
@@ -435,10 +435,10 @@ class FakeBackend:
         return RUN_OPTIONS[name]
 
     def run_presets(self, name: str) -> Mapping[str, Mapping[str, Any]]:
-        return {"Fine": {"patch": 24, "stride": 6}} if name == "occlusion" else {}
+        return RUN_PRESETS.get(name, {})
 
     def run_needs(self, name: str) -> str:
-        return "nothing" if name in ("class_image", "evolved_fooling") else "picture"
+        return RUN_NEEDS.get(name, "picture")
 
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
         self.calls.append(("start_run", name, options, image))

@@ -28,7 +28,9 @@ COLUMNS = math.ceil((WIDTH - PATCH) / STRIDE) + 1
 class Options:
     """The options that an occlusion run declares."""
 
-    target: int | str | None = option(None, help="Class index or label; none: the network's own top class")
+    target: int | str | None = option(
+        None, help="Class index or label; none: the network's own top class", role="class"
+    )
     patch: int | None = option(None, help="Side of the window; none: a seventh of the picture", minimum=1, unit="px")
     stride: int | None = option(None, help="Distance between windows; none: half the window", minimum=1, unit="px")
     fill: str | float = option(

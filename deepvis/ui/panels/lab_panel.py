@@ -2,23 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from deepvis.messages import RunStatus, ViewResult
 from deepvis.ui import theme
 from deepvis.ui.bridge import Backend
-from deepvis.ui.panels.controls import row
+from deepvis.ui.panels.archive_view import ArchiveView
+from deepvis.ui.panels.controls import IconButton, row
+from deepvis.ui.panels.enlarged_view import EnlargedView
+from deepvis.ui.panels.fooling_view import FoolingView
 from deepvis.ui.panels.occlusion_view import OcclusionView
-from deepvis.ui.panels.run_panel import RunKind, RunPanel
+from deepvis.ui.panels.pictures_view import PicturesView
+from deepvis.ui.panels.run_kind import RunKind
+from deepvis.ui.panels.run_panel import RunPanel
 from deepvis.ui.view_state import ViewState
 
 KINDS: tuple[RunKind, ...] = (
+    RunKind(
+        "class_image",
+        "Class image",
+        "Choose a class or use the chosen unit, then press Start to see what the network is looking for",
+        partial(PicturesView, "class image"),
+    ),
+    RunKind(
+        "deepdream",
+        "DeepDream",
+        "Press Start to let the network put more of what it sees into the picture",
+        partial(PicturesView, "deepdream"),
+        live=True,
+    ),
+    RunKind(
+        "inversion",
+        "Inversion",
+        "Press Start to see what is left of the picture in a layer",
+        partial(PicturesView, "inversion"),
+    ),
+    RunKind(
+        "fooling",
+        "Fooling",
+        "Press Start to change the picture so little that nobody sees it, and so that the network does",
+        FoolingView,
+    ),
+    RunKind(
+        "evolved_fooling",
+        "Evolution",
+        "Press Start to evolve, for every class, a picture that nobody would recognise and the network is sure of",
+        ArchiveView,
+    ),
     RunKind(
         "occlusion",
         "Occlusion",
         "Press Start to see which parts of the picture the class depends on",
         OcclusionView,
+        freezes=True,
     ),
 )
 
@@ -30,10 +71,12 @@ class LabPanel(QWidget):
     -------
     failed : a Problem, to be logged.
     export : title of the dialog, suggested name, ending and content of a file that a person wants to save.
+    changed : a run was started, ended, paused or went on, or another tab is shown.
     """
 
     failed = Signal(object)
     export = Signal(str, str, str, object)
+    changed = Signal()
 
     def __init__(self, state: ViewState, backend: Backend, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,6 +94,7 @@ class LabPanel(QWidget):
             panel = RunPanel(kind, state, backend)
             panel.failed.connect(self.failed)
             panel.export.connect(self.export)
+            panel.changed.connect(self.changed)
             self.panels[kind.name] = panel
             self.tabs.addTab(kind.title)
             self.stack.addWidget(panel)
@@ -59,7 +103,14 @@ class LabPanel(QWidget):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(self.stack)
-        header = row(self.tabs, 1)
+        self.large: EnlargedView | None = None
+        self._lent: RunPanel | None = None
+        self.enlarge_button = IconButton(
+            "arrows-out", "Enlarge", "Show the pictures in the mosaic's place (Ctrl+E)", checkable=True
+        )
+        self.enlarge_button.setProperty("role", "flat")
+        self.enlarge_button.clicked.connect(self.enlarge)
+        header = row(self.tabs, 1, self.enlarge_button)
         header.setContentsMargins(theme.MEDIUM, 0, theme.MEDIUM, 0)
         runs = QWidget()
         column = QVBoxLayout(runs)
@@ -74,7 +125,7 @@ class LabPanel(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.splitter)
-        self.tabs.currentChanged.connect(self.stack.setCurrentIndex)
+        self.tabs.currentChanged.connect(self._show_tab)
 
     def add_side(self, widget: QWidget) -> None:
         """Put a column of its own to the right of the runs; what room there is to spare is theirs."""
@@ -82,10 +133,17 @@ class LabPanel(QWidget):
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setStretchFactor(self.splitter.count() - 1, 0)
 
+    def set_large(self, large: EnlargedView) -> None:
+        """Where pictures are enlarged."""
+        self.large = large
+        large.closed.connect(lambda: self.enlarge(False))
+
+    # ------------------------------------------------------------------------------------------------------- arriving
+
     def show_result(self, result: ViewResult) -> None:
         """The frame of this result is the present one now."""
         for panel in self.panels.values():
-            panel.show_frame(result.frame)
+            panel.show_result(result)
 
     def show_status(self, status: RunStatus) -> None:
         """Pass a run's state to the panel of its kind."""
@@ -93,7 +151,60 @@ class LabPanel(QWidget):
         if panel is not None:
             panel.show_status(status)
 
+    # --------------------------------------------------------------------------------------------------------- acting
+
+    @property
+    def panel(self) -> RunPanel:
+        """The run whose tab is shown."""
+        return self.panels[KINDS[self.tabs.currentIndex()].name]
+
+    @property
+    def enlarged(self) -> bool:
+        """Whether a run's pictures stand in the mosaic's place."""
+        return self._lent is not None
+
+    @property
+    def dream_is_seen(self) -> bool:
+        """Whether somebody could see a dream on the live view."""
+        return self.panels["deepdream"].view.isVisible()
+
+    def enlarge(self, on: bool) -> None:
+        """Show the pictures of the shown tab in the mosaic's place, or bring them back."""
+        if self.large is not None:
+            if self._lent is not None:
+                self.large.give_back()
+                self._lent.take_view_back()
+                self._lent = None
+            if on:
+                self._lent = self.panel
+                self.large.show_view(self._lent.kind.title, self._lent.lend_view())
+        self.enlarge_button.setChecked(self.enlarged)
+        self.changed.emit()
+
+    def _show_tab(self, index: int) -> None:
+        self.stack.setCurrentIndex(index)
+        if self.enlarged:
+            self.enlarge(True)
+        self.changed.emit()
+
+    def show_run(self, name: str) -> RunPanel:
+        """Show the tab of this run. Raises KeyError if there is none."""
+        panel = self.panels[name]
+        self.tabs.setCurrentIndex(list(self.panels).index(name))
+        return panel
+
+    def begin(self, name: str, values: Mapping[str, Any]) -> int | None:
+        """Show a run's tab, set these options beside its defaults, and start it.
+
+        Returns the run's number, or None where it could not be started (the panel says why).
+        """
+        panel = self.show_run(name)
+        if panel.form.options:
+            panel.form.reset()
+            panel.form.set_values(values)
+        return panel.begin()
+
     def focus(self) -> None:
         """Give the focus to the shown run's Start button, or to the tabs where it cannot be started."""
-        start = self.panels[KINDS[self.tabs.currentIndex()].name].start
+        start = self.panel.controls.start
         (start if start.isEnabled() else self.tabs).setFocus(Qt.FocusReason.ShortcutFocusReason)

@@ -1,20 +1,20 @@
-"""One control for each kind of option: numbers, choices, switches, texts and classes."""
+"""One control for each kind of option: numbers, choices, switches and texts."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QLocale, QStringListModel, Qt, Signal
-from PySide6.QtGui import QValidator, QWheelEvent
-from PySide6.QtWidgets import QCheckBox, QCompleter, QDoubleSpinBox, QLineEdit, QSizePolicy, QWidget
+from PySide6.QtCore import QLocale, QObject, Qt, Signal
+from PySide6.QtGui import QAction, QValidator, QWheelEvent
+from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QLineEdit, QSizePolicy, QWidget
 
 from deepvis.options import Option
 from deepvis.ui import theme
 from deepvis.ui.panels.controls import Choice, row
 
 _EMPTY = -1e9
+_DECIMALS = 12
+_GREY_LEVELS = 255
 _NUMBER = "number"
 
 
@@ -47,7 +47,8 @@ class NumberBox(QDoubleSpinBox):
     """A number with its unit. Steps stay in the option's range; what is typed may leave it, so that it can be refused
     with a reason instead of being changed in silence.
 
-    Where the option may be left to the program, an empty field says so and reads ``auto``.
+    Where the option may be left to the program, an empty field says so and reads ``auto``. Fractions may be typed:
+    ``8/255``.
     """
 
     def __init__(self, option: Option) -> None:
@@ -55,8 +56,10 @@ class NumberBox(QDoubleSpinBox):
         self._option = option
         self._whole = "float" not in option.kinds
         self._optional = option.optional
+        self._highest = option.maximum
+        self._exact: float | None = None
         self.setLocale(QLocale.c())
-        self.setDecimals(0 if self._whole else 6)
+        self.setDecimals(0 if self._whole else _DECIMALS)
         self.setRange(_EMPTY, -_EMPTY)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.lineEdit().setTextMargins(theme.TIGHT, 0, 0, 0)
@@ -73,14 +76,23 @@ class NumberBox(QDoubleSpinBox):
         value = self.value()
         if value <= _EMPTY:
             return None
-        return round(value) if self._whole else value
+        if self._whole:
+            return round(value)
+        # The box rounds to its decimals: what was set comes back as it was, an 8/255 as the very same 8/255.
+        same = self._exact is not None and abs(self._exact - value) < 10.0**-_DECIMALS
+        return self._exact if same else value
 
     def set_number(self, number: float | None) -> None:
         """Hold this number, or none."""
+        self._exact = number
         self.setValue(_EMPTY if number is None else number)
 
+    def set_highest(self, highest: float | None) -> None:
+        """Steps end here from now on; None: where the option says."""
+        self._highest = self._option.maximum if highest is None else highest
+
     def stepBy(self, steps: int) -> None:  # noqa: D102
-        low, high = self._option.minimum, self._option.maximum
+        low, high = self._option.minimum, self._highest
         now = self.number
         if now is None:
             self.set_number((low if low is not None else 0) if steps > 0 else None)
@@ -93,11 +105,17 @@ class NumberBox(QDoubleSpinBox):
             self.set_number(wanted if high is None else min(wanted, high))
 
     def textFromValue(self, value: float) -> str:  # noqa: D102
-        return str(round(value)) if self._whole else f"{value:g}"
+        if self._whole:
+            return str(round(value))
+        text, levels = f"{value:g}", value * _GREY_LEVELS
+        in_levels = len(text) > 5 and abs(levels - round(levels)) < 1e-6 and 0 < levels < _GREY_LEVELS
+        return f"{round(levels)}/{_GREY_LEVELS}" if in_levels else text
 
     def valueFromText(self, text: str) -> float:  # noqa: D102
         plain = self._plain(text)
-        return float(plain) if plain else _EMPTY
+        number = _number(plain, self._whole) if plain else _EMPTY
+        self._exact = number
+        return number
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:  # noqa: D102
         plain = self._plain(text)
@@ -105,10 +123,11 @@ class NumberBox(QDoubleSpinBox):
             empty = QValidator.State.Acceptable if self._optional else QValidator.State.Intermediate
             return empty, text, position
         try:
-            fits = abs(int(plain) if self._whole else float(plain)) < -_EMPTY
-        except ValueError:
+            fits = abs(_number(plain, self._whole)) < -_EMPTY
+        except (ValueError, ZeroDivisionError):
             fits = False
-            if plain in ("-", ".", "-.") or (not self._whole and plain.rstrip("+-").endswith("e")):
+            unfinished = not self._whole and plain.rstrip("+-").endswith(("e", "/", "/0", "/0."))
+            if plain in ("-", ".", "-.") or unfinished:
                 return QValidator.State.Intermediate, text, position
         return QValidator.State.Acceptable if fits else QValidator.State.Invalid, text, position
 
@@ -220,97 +239,47 @@ class TextField(OptionField):
         self.line.setText(", ".join(str(entry) for entry in entries))
 
 
-class ClassField(OptionField):
-    """A class of the network, searched by any part of its name; empty: the top class. A number is a class index."""
-
-    def __init__(self, option: Option, labels: Sequence[str]) -> None:
-        self.line = QLineEdit()
-        self.line.setPlaceholderText("Top class" if option.optional else "Search classes")
-        self.line.setClearButtonEnabled(True)
-        super().__init__(option, self.line)
-        self._labels: tuple[str, ...] = ()
-        self._index: int | None = None
-        self._model = QStringListModel(self)
-        self.completer = QCompleter(self._model, self)
-        self.completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self.completer.setFilterMode(Qt.MatchFlag.MatchContains)
-        self.completer.setMaxVisibleItems(8)
-        self.line.setCompleter(self.completer)
-        self.line.textEdited.connect(self._typed)
-        self.line.textChanged.connect(lambda _text: self.edited.emit())
-        self.set_labels(labels)
-
-    def set_labels(self, labels: Sequence[str]) -> None:
-        """Offer the classes of a network; what it does not have is taken away."""
-        if tuple(labels) != self._labels:
-            self._labels = tuple(labels)
-            self._index = None
-            self._model.setStringList(list(labels))
-            if self.line.text() and self.line.text() not in self._labels:
-                self.line.clear()
-
-    @property
-    def value(self) -> Any:
-        """The class's index, or None.
-
-        Raises
-        ------
-        ValueError : the network has no such class; the message names the nearest ones.
-        """
-        text = self.line.text().strip()
-        if not text and self.option.optional:
-            return None
-        if self._index is not None:
-            return self._index
-        folded = [label.casefold() for label in self._labels]
-        if text.casefold() in folded:
-            return folded.index(text.casefold())
-        if text.isdecimal():
-            if int(text) < len(self._labels):
-                return int(text)
-            raise ValueError(f"{self.option.name} {text} is out of range: it is 0 to {len(self._labels) - 1}")
-        near = [self._labels[i] for i, label in enumerate(folded) if text and text.casefold() in label][:3]
-        close = difflib.get_close_matches(text.casefold(), folded, n=3, cutoff=0.5)
-        near += [self._labels[folded.index(label)] for label in close]
-        hint = f"; did you mean {', '.join(repr(name) for name in dict.fromkeys(near))}?" if near else ""
-        raise ValueError(f"{self.option.name} {text!r} is no class of this network{hint}")
-
-    def set_value(self, value: Any) -> None:  # noqa: D102
-        self._index = value if isinstance(value, int) and 0 <= value < len(self._labels) else None
-        self.line.setText("" if value is None else self._labels[value] if self._index is not None else str(value))
-
-    def _typed(self, _text: str) -> None:
-        self._index = None
+def add_clear_action(line: QLineEdit) -> None:
+    """A cross in the field that empties it, in the theme's colours, while there is something in it."""
+    clear = line.addAction(theme.icon("x"), QLineEdit.ActionPosition.TrailingPosition)
+    clear.setToolTip("Clear")
+    clear.triggered.connect(line.clear)
+    clear.setVisible(False)
+    line.textChanged.connect(lambda text: clear.setVisible(bool(text)))
+    renew = _Renewal(clear)
+    theme.theme_changed.connect(renew.renew)
 
 
-def make_field(option: Option, labels: Sequence[str] = ()) -> OptionField:
-    """The control for an option.
+class _Renewal(QObject):
+    """Gives an action its icon in another theme's colours; it goes with the action, and so does its connection."""
 
-    Parameters
-    ----------
-    labels : the network's classes, for the option ``target``.
-    """
-    if option.name == "target":
-        return ClassField(option, labels)
-    if option.choices is not None:
-        return ChoiceField(option)
-    if option.kinds == ("bool",):
-        return SwitchField(option)
-    if option.kinds and set(option.kinds) <= {"int", "float"}:
-        return NumberField(option)
-    return TextField(option)
+    def __init__(self, action: QAction) -> None:
+        super().__init__(action)
+        self._action = action
+
+    def renew(self) -> None:
+        self._action.setIcon(theme.icon("x"))
 
 
 def tip(option: Option) -> str:
     """What the option is for, and what it may be."""
-    empty = "empty" if option.name == "target" else "auto"
+    empty = "empty" if option.role is not None else "auto"
     text = option.help.replace("; none:", f"; {empty}:")
     allowed = option.range_text
     return f"{text}\nFrom {allowed}" if _is_range(option) else f"{text}\n{allowed.capitalize()}" if allowed else text
 
 
+_SPELLED = {
+    "fgsm": "FGSM", "ifgsm": "I-FGSM", "pgd": "PGD", "pgd_l2": "PGD, L2", "lbfgs": "L-BFGS", "cppn": "CPPN",
+    "maco": "MACO", "l2": "L2",
+}  # fmt: skip
+"""Names that are written in their own way."""
+
+
 def _choice_text(choice: Any) -> str:
     """``sum_of_squares`` as words, while the names of formats and layers (``fp32``) stay as they are."""
+    if str(choice) in _SPELLED:
+        return _SPELLED[str(choice)]
     words = str(choice).replace("_", " ")
     return words.capitalize() if words.replace(" ", "").isalpha() else words
 
@@ -326,3 +295,11 @@ def _entry(text: str) -> str | int | float:
         except ValueError:
             continue
     return text
+
+
+def _number(text: str, whole: bool) -> float:
+    """A number as it is written; a broken one may be a fraction such as ``8/255``."""
+    if whole:
+        return int(text)
+    above, slash, below = text.partition("/")
+    return float(above) / float(below) if slash else float(above)

@@ -39,6 +39,23 @@ class RunList:
         """The chosen run, or None where none is under way."""
         return self._runs.get(self._chosen) if self._chosen is not None else None
 
+    def state(self, run_id: int) -> str:
+        """The state of a run that has not ended; empty for any other."""
+        run = self._runs.get(run_id)
+        return run.state if run is not None else ""
+
+    @property
+    def continuable(self) -> RunStatus | None:
+        """The run that ended last, where it can make more steps and none is under way; else None."""
+        last = self.last
+        if self._runs or last is None or last.state != "done" or last.update is None or last.update.more < 1:
+            return None
+        return last
+
+    def forget_last(self) -> None:
+        """The run that ended last cannot go on any more."""
+        self.last = None
+
     def put(self, status: RunStatus) -> None:
         """A run has this state now."""
         if status.state in _ENDED:

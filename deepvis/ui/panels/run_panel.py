@@ -2,85 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QFrame,
-    QGridLayout,
-    QHBoxLayout,
-    QMenu,
-    QProgressBar,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QScrollArea, QVBoxLayout, QWidget
 
-from deepvis.messages import Frame, Problem, RunStatus, RunUpdate, UInt8Array
+from deepvis.messages import Frame, Problem, RunStatus, ViewResult
 from deepvis.ui import theme
 from deepvis.ui.bridge import Backend
-from deepvis.ui.panels.controls import Choice, Figure, IconButton, label, row
+from deepvis.ui.panels.controls import IconButton, label, row
+from deepvis.ui.panels.live_dream import LiveDream
+from deepvis.ui.panels.network_fields import Offer
 from deepvis.ui.panels.option_form import OptionForm
+from deepvis.ui.panels.run_controls import RunControls
+from deepvis.ui.panels.run_input import PRESENT, RunInput
+from deepvis.ui.panels.run_kind import RunKind
 from deepvis.ui.panels.run_list import RunList
-from deepvis.ui.playback_bar import clock
-from deepvis.ui.source_menu import PICTURES
 from deepvis.ui.view_state import ViewState
-from deepvis.ui.views.numbers import format_percent, format_value
+from deepvis.ui.views.course import Course
 
-_PRESENT = "present"
-_FORM_WIDTH, _PROGRESS_WIDTH, _HEIGHT = 304, 288, 208
+_FORM_WIDTH, _CONTROLS_WIDTH, _HEIGHT = 296, 292, 232
+_EVERY_MS = 40
+"""A run that makes steps faster is shown so often, and its last step in any case."""
 
-
-class RunView(Protocol):
-    """What shows a run's pictures: a widget with these."""
-
-    def show_update(self, update: RunUpdate) -> None:
-        """Show the state after a step."""
-
-    def set_hint(self, text: str) -> None:
-        """What is written while nothing was run."""
-
-    def export_picture(self) -> UInt8Array | None:
-        """The picture as it is shown, uint8 (H, W, 4) BGRX, or None."""
-
-    def export_arrays(self) -> Mapping[str, Any]:
-        """The figures behind the picture, for an npz file."""
-
-    @property
-    def export_name(self) -> str:
-        """What an exported file is called."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunKind:
-    """A run as the window knows it: the name under which the backend knows it, its title, and what shows it.
-
-    ``hint`` says what it is good for; ``make_view`` makes a widget that is a :class:`RunView`.
-    """
-
-    name: str
-    title: str
-    hint: str
-    make_view: Callable[[], Any]
+_COURSES = 8
+"""Runs whose figures are kept."""
 
 
 class RunPanel(QWidget):
     """Form, progress and pictures of one kind of run. UI thread only.
 
+    Nothing is painted, scaled or written for a panel that nobody sees; it catches up when it is shown.
+
     Signals
     -------
     failed : a Problem, to be logged.
     export : title of the dialog, suggested name, ending and content of a file that a person wants to save.
+    changed : a run was started, ended, paused or went on.
     """
 
     failed = Signal(object)
     export = Signal(str, str, str, object)
+    changed = Signal()
 
     def __init__(self, kind: RunKind, state: ViewState, backend: Backend, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -89,67 +56,46 @@ class RunPanel(QWidget):
         self._backend = backend
         self._frame: Frame | None = None
         self._began: dict[int, dict[str, Any]] = {}
+        self._courses: dict[int, Course] = {}
         self._shown_id: int | None = None
+        self._late: RunStatus | None = None
+        self._error = ""
+        self._note = ""
         self.runs = RunList()
         self.setAccessibleName(kind.title)
         self.form = OptionForm()
+        self.input = RunInput()
+        self.controls = RunControls(kind.title)
         self.view: Any = kind.make_view()
-        self._make_controls()
+        self.live: LiveDream | None = LiveDream(state) if kind.live else None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_EVERY_MS)
+        self._timer.timeout.connect(self._catch_up)
+        self._make_form_buttons()
         self._lay_out()
         self._connect()
         self._follow_network()
 
     # ------------------------------------------------------------------------------------------------------- building
 
-    def _make_controls(self) -> None:
-        title = self.kind.title
-        self.picture = Choice(
-            "Picture",
-            "Which picture is used: the present frame (it is frozen) or a file",
-            [("Present frame", _PRESENT)],
-        )
-        self.picture.setMinimumContentsLength(12)
-        self.picture.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.file = IconButton("", "Choose a file", "Use a picture from a file", text="File…")
-        self.reset = IconButton("arrow-counter-clockwise", "Reset", "Set every option to its default", text="Reset")
+    def _make_form_buttons(self) -> None:
+        self.presets = IconButton("", "Presets", "Named sets of options", text="Presets")
+        self.presets.setMenu(QMenu("Presets", self.presets))
+        self.use_unit = IconButton("crosshair", "Use the chosen unit", "", text="Use unit")
+        self.reset = IconButton("arrow-counter-clockwise", "Reset", "Set every option to its default")
         self.reset.setProperty("role", "flat")
-        self.start = IconButton("", f"Start {title}", "", text="Start")
-        self.start.setProperty("role", "primary")
-        self.pause = IconButton("play", "Pause", "Pause this run, or go on with it", text="Continue")
-        self.pause.setMinimumWidth(self.pause.sizeHint().width())
-        self.cancel = IconButton("x", "Cancel", "End this run; what it has computed stays shown", text="Cancel")
-        self.save = IconButton("", "Export", "Save the picture as it is shown, or the values", text="Export…")
-        menu = QMenu("Export", self.save)
-        menu.addAction("Picture as PNG…", self._export_picture)
-        menu.addAction("Values as npz…", self._export_arrays)
-        self.save.setMenu(menu)
-        self.chosen = Choice("Run", "Which of the runs that have not ended is shown and steered")
-        self.chosen.setMinimumContentsLength(14)
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.progress.setAccessibleName("Progress")
-        self.figures = Figure("paused · step 99999 of 99999 · 0:00:00 left", quiet=True)
-        self.error = label("", "error", wrap=True)
-        self.error.setAccessibleName("What is wrong")
-        self.metrics: dict[str, Figure] = {}
-        self._metric_grid = QGridLayout()
-        self._metric_grid.setContentsMargins(0, 0, 0, 0)
-        self._metric_grid.setHorizontalSpacing(theme.MEDIUM)
-        self._metric_grid.setVerticalSpacing(2)
-        self._metric_grid.setColumnStretch(1, 1)
 
     def _lay_out(self) -> None:
-        name = label("Picture", "quiet")
-        name.setBuddy(self.picture)
-        picture = row(name, self.picture, self.file)
         form = QWidget()
         form.setProperty("role", "panel")
         left = QVBoxLayout(form)
         left.setContentsMargins(0, 0, theme.SMALL, 0)
         left.setSpacing(theme.SMALL)
-        left.addLayout(picture)
+        if self.live is not None:
+            left.addWidget(self.live)
+        left.addWidget(self.input)
         left.addWidget(self.form)
-        left.addLayout(row(1, self.reset))
         left.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -157,94 +103,172 @@ class RunPanel(QWidget):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(form)
-        middle = QWidget()
-        column = QVBoxLayout(middle)
+        options = QWidget()
+        column = QVBoxLayout(options)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.SMALL)
-        column.addLayout(row(self.start, self.pause, self.cancel, 1))
-        column.addWidget(self.progress)
-        column.addLayout(row(self.figures, 1))
-        column.addLayout(self._metric_grid)
-        column.addStretch(1)
-        column.addWidget(self.error)
-        column.addLayout(row(self.chosen, 1, self.save))
+        column.addLayout(row(self.presets, self.use_unit, 1, self.reset))
+        column.addWidget(area, 1)
         outer = QHBoxLayout(self)
         outer.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
         outer.setSpacing(theme.LARGE)
-        outer.addWidget(area)
-        outer.addWidget(middle)
+        outer.addWidget(options)
+        outer.addWidget(self.controls)
         outer.addWidget(self.view, 1)
-        self._columns = (area, middle)
+        self._columns_layout = outer
+        self._away = label("The pictures are shown above. Ctrl+E or Esc brings them back", "quiet", wrap=True)
+        self._away.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._away.hide()
+        self._columns = (options, self.controls)
         self._follow_scale()
 
     def _connect(self) -> None:
-        self.start.clicked.connect(self.begin)
-        self.pause.clicked.connect(self._pause_or_continue)
-        self.cancel.clicked.connect(lambda: self._control("cancel"))
+        controls = self.controls
+        controls.start.clicked.connect(self.begin)
+        controls.pause.clicked.connect(self.pause_or_continue)
+        controls.cancel.clicked.connect(self.cancel)
+        controls.more_wanted.connect(self.make_more)
+        controls.chosen.chosen.connect(self._choose)
+        controls.save_picture.triggered.connect(self._export_picture)
+        controls.save_arrays.triggered.connect(self._export_arrays)
         self.reset.clicked.connect(self._reset)
-        self.file.clicked.connect(self._ask_file)
-        self.chosen.chosen.connect(self._choose)
-        self.picture.chosen.connect(lambda _path: self._refresh())
+        self.use_unit.clicked.connect(self.form.use_chosen_unit)
+        self.input.edited.connect(self._refresh)
         self.form.edited.connect(lambda: self._say_error(""))
+        self.form.arranged.connect(self._order_tabs)
         self._state.network_changed.connect(self._follow_network)
+        self._state.changed.connect(self._follow_look)
         theme.theme_changed.connect(self._follow_scale)
 
     # ------------------------------------------------------------------------------------------------------- arriving
 
-    def show_frame(self, frame: Frame) -> None:
-        """This is the present frame now."""
+    def show_result(self, result: ViewResult) -> None:
+        """The frame of this result is the present one now; a dream on it is shown where it is on."""
         first = self._frame is None
-        self._frame = frame
+        self._frame = result.frame
         if first:
             self._refresh()
+        if self.live is not None:
+            self.view.show_live(result.dream if self.live.on else None)
 
     def show_status(self, status: RunStatus) -> None:
         """A run of this kind has another state, or made a step."""
-        chosen = self.runs.chosen_id
+        before, chosen = self.runs.state(status.id), self.runs.chosen_id
         self.runs.put(status)
+        self._record(status)
         if status.state == "failed":
             self._fail(status)
-        if chosen in (None, status.id) or self._shown_id is None:
-            self._show_update(status)
+        mine = chosen in (None, status.id) or self._shown_id is None
+        if before == status.state == "running":
+            # One of many steps: no more of them than an eye can follow.
+            if mine:
+                self._late = status
+                if not self._timer.isActive():
+                    self._catch_up()
+            return
+        self._late = status if mine else self._late
+        self._catch_up()
         self._refresh(status if status.id == chosen else None)
+        self.changed.emit()
+
+    def _record(self, status: RunStatus) -> None:
+        update = status.update
+        if update is None:
+            return
+        course = self._courses.setdefault(status.id, Course())
+        course.append(update.step, update.total, update.metrics)
+        for run_id in list(self._courses)[:-_COURSES]:
+            if run_id != self._shown_id:
+                del self._courses[run_id]
+
+    def _catch_up(self) -> None:
+        """Show the newest step, if somebody sees it."""
+        status, seen = self._late, self.isVisible() or self.view.isVisible()
+        if status is None or not seen:
+            return
+        self._late = None
+        self._timer.start()
+        self._show_update(status)
+        if status.state == "running" and self.runs.chosen_id == status.id:
+            self.controls.show_progress(status, self.runs.ahead(status.id))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Show what has come meanwhile."""
+        super().showEvent(event)
+        self._catch_up()
+        self._refresh()
 
     # --------------------------------------------------------------------------------------------------------- acting
 
-    def begin(self) -> None:
-        """Start a run with the options of the form, or say which of them is not allowed."""
+    @property
+    def run_needs_picture(self) -> bool:
+        """Whether the run works on a picture."""
+        return self._backend.run_needs(self.kind.name) != "nothing"
+
+    def begin(self) -> int | None:
+        """Start a run with the options of the form, or say which of them is not allowed; returns its number."""
+        missing = self._missing()
+        if missing:
+            self._say_error(missing)
+            return None
         try:
             options = self.form.values()
         except ValueError as error:
-            self._say_error(_sentence(str(error)))
-            return
-        path = self.picture.value
-        image: Any = path
-        if path == _PRESENT:
-            if self._frame is None:
-                return
-            # What is shown is what is run on, whatever comes from the source in the meantime.
-            image = self._frame.image
-            self._state.update(frozen=True)
+            self._say_error(sentence(str(error)))
+            return None
+        image: Any = None
+        if self.run_needs_picture:
+            image = self.input.value
+            if image == PRESENT:
+                assert self._frame is not None
+                # What is shown is what is run on, whatever comes from the source in the meantime.
+                image = self._frame.image
+                if self.kind.freezes:
+                    self._state.update(frozen=True)
         try:
             run_id = self._backend.start_run(self.kind.name, options, image)
         except RuntimeError as error:
-            self._say_error(_sentence(str(error)))
-            return
+            self._say_error(sentence(str(error)))
+            return None
         self._say_error("")
         self._began[run_id] = self._provenance(options)
         self.runs.put(RunStatus(run_id, self.kind.name, "queued"))
         self._refresh()
+        self.changed.emit()
+        return run_id
 
-    def use_file(self, path: str) -> None:
-        """Take the picture from this file."""
-        self.picture.set_options([("Present frame", _PRESENT), (Path(path).name, path)])
-        self.picture.set_value(path)
-        self._refresh()
-
-    def _pause_or_continue(self) -> None:
+    def pause_or_continue(self) -> None:
+        """Pause the chosen run, or go on with it."""
         run = self.runs.chosen
         if run is not None:
             self._control("continue" if run.state == "paused" else "pause")
+
+    def cancel(self) -> None:
+        """End the chosen run."""
+        self._control("cancel")
+
+    def make_more(self, steps: int | None = None) -> None:
+        """Let the run that has ended make further steps; None: as many as are useful."""
+        run = self.runs.continuable
+        if run is not None and run.update is not None:
+            self._backend.control_run(run.id, "more", steps or run.update.more)
+
+    def lend_view(self) -> QWidget:
+        """The pictures, to be shown elsewhere; a note stands in their place until :meth:`take_view_back`."""
+        view: QWidget = self.view
+        self._columns_layout.replaceWidget(view, self._away)
+        self._away.show()
+        return view
+
+    def take_view_back(self) -> None:
+        """The pictures in their own place again."""
+        self._columns_layout.replaceWidget(self._away, self.view)
+        self._away.hide()
+        self.view.show()
+
+    def use_file(self, path: str) -> None:
+        """Take the picture from this file, or from ``sample:cat``."""
+        self.input.use(path)
 
     def _control(self, control: str) -> None:
         run = self.runs.chosen
@@ -262,13 +286,9 @@ class RunPanel(QWidget):
         self.form.reset()
         self._say_error("")
 
-    def _ask_file(self) -> None:
-        endings = " ".join(f"*.{ending}" for ending in PICTURES)
-        dialog = QFileDialog(self.window(), "Choose a picture", "", f"Pictures ({endings});;All files (*)")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(self.use_file)
-        dialog.open()
+    def _use_preset(self, values: Mapping[str, Any]) -> None:
+        self.form.use_preset(values)
+        self._say_error("")
 
     def _export_picture(self) -> None:
         picture = self.view.export_picture()
@@ -295,57 +315,38 @@ class RunPanel(QWidget):
     def _show_update(self, status: RunStatus) -> None:
         if status.update is None:
             return
+        if status.id != self._shown_id:
+            self._note = ""
         self._shown_id = status.id
+        self._note = status.update.note or self._note
         self.view.show_update(status.update)
-        self._show_metrics(status.update.metrics)
-
-    def _show_metrics(self, metrics: Mapping[str, float]) -> None:
-        for name, value in metrics.items():
-            if name not in self.metrics:
-                figure = Figure("−0.0000e−00", right=True)
-                place = len(self.metrics)
-                self._metric_grid.addWidget(label(name.replace("_", " ").capitalize(), "quiet"), place, 0)
-                self._metric_grid.addWidget(figure, place, 1, Qt.AlignmentFlag.AlignRight)
-                self.metrics[name] = figure
-            written = format_percent(value) if "probability" in name else format_value(value)
-            self.metrics[name].setText(written)
+        self.controls.course.show_course(self._courses.get(status.id))
+        self.controls.say(self._error, self._note)
 
     def _refresh(self, ended: RunStatus | None = None) -> None:
         """Set buttons and progress from the chosen run; ``ended``: the run that was chosen, and may be over."""
-        run = self.runs.chosen
+        run, controls = self.runs.chosen, self.controls
         told = run or ended or self.runs.last
-        if told is not None:
-            self.figures.setText(run_text(told, self.runs.ahead(told.id)))
-            update = told.update
-            self.progress.setRange(0, update.total if update is not None else 1)
-            self.progress.setValue(update.step if update is not None else 0)
-        paused = run is not None and run.state == "paused"
-        self.pause.setText(" Continue" if paused else " Pause")
-        self.pause.set_icon("play" if paused else "pause")
-        self.pause.setAccessibleName("Continue" if paused else "Pause")
-        for button in (self.pause, self.cancel):
-            button.setEnabled(run is not None)
-        waiting = self.runs.waiting
-        offered = [(f"Run {each.id} · {each.state}", each.id) for each in waiting]
-        self.chosen.set_options(offered or [("No run", None)])
-        self.chosen.set_value(self.runs.chosen_id)
-        self.chosen.setEnabled(len(waiting) > 1)
-        self.save.setEnabled(self._shown_id is not None)
+        controls.show_progress(told, self.runs.ahead(told.id) if told is not None else 0)
+        controls.show_steering(run)
+        controls.show_queue(self.runs.waiting, self.runs.chosen_id)
+        more = self.runs.continuable
+        controls.show_more(more.update.more if more is not None and more.update is not None else 0)
+        controls.save.setEnabled(self._shown_id is not None)
         missing = self._missing()
-        self.start.setEnabled(not missing)
-        self.start.setToolTip(missing or f"Start {self.kind.title}; it waits its turn where another run goes on")
+        controls.show_start(missing)
         self.view.set_hint(missing or self.kind.hint)
 
     def _missing(self) -> str:
         """Why nothing can be started, and what to do about it; empty if it can."""
         if self._state.info is None or not self.form.options:
             return "No network is loaded yet. Choose one at the top of the window (F3)"
-        if self.picture.value == _PRESENT and self._frame is None:
+        if self.run_needs_picture and self.input.value == PRESENT and self._frame is None:
             return "No picture yet. Choose a source at the top of the window (F2), or a file here"
         return ""
 
     def _fail(self, status: RunStatus) -> None:
-        text = _sentence(status.error or "the engine gave no reason")
+        text = sentence(status.error or "the engine gave no reason")
         self._say_error(text)
         self.failed.emit(
             Problem(
@@ -355,51 +356,63 @@ class RunPanel(QWidget):
         )  # fmt: skip
 
     def _say_error(self, text: str) -> None:
-        self.error.setText(text)
+        self._error = text
+        self.controls.say(text, self._note)
+
+    # ------------------------------------------------------------------------------------------------------ following
 
     def _follow_network(self) -> None:
         info = self._state.info
         options = self._backend.run_options(self.kind.name) if info is not None else ()
+        # What has ended belongs to the network before.
+        self.runs.forget_last()
         if info is not None and options:
-            self.form.set_options(options, info.labels)
+            self.form.set_options(options, Offer.of(info, self._state.look))
+            self.input.setVisible(self.run_needs_picture)
+            self.use_unit.setVisible(self.form.takes_unit)
+            self._fill_presets()
             self._order_tabs()
+        self._follow_look()
         self._refresh()
 
+    def _follow_look(self) -> None:
+        look = self._state.look
+        self.form.set_offer(Offer.of(self._state.info, look))
+        chosen = f"{look.layer} {look.unit}" if look.layer is not None and look.unit is not None else ""
+        self.use_unit.setEnabled(bool(chosen))
+        self.use_unit.setToolTip(
+            f"Name {chosen}, which is chosen in the window" if chosen else "No unit is chosen in the window"
+        )
+
+    def _fill_presets(self) -> None:
+        presets = self._backend.run_presets(self.kind.name)
+        menu = self.presets.menu()
+        menu.clear()
+        for name, values in presets.items():
+            menu.addAction(name).triggered.connect(lambda _on=False, values=values: self._use_preset(values))
+        self.presets.setVisible(bool(presets))
+
     def _order_tabs(self) -> None:
-        """The form came last and stands first."""
-        fields = [field.focusProxy() or field for field in self.form.fields.values()]
-        stops: list[QWidget] = [self.picture, self.file, *fields, self.reset, self.start]
+        """The form's rows in their order, then the buttons, whatever was made first."""
+        form, rows = self.form, [self.form.fields[name] for name in self.form.shown]
+        plain = [field.focusProxy() or field for field in rows if not field.option.advanced]
+        advanced = [field.focusProxy() or field for field in rows if field.option.advanced]
+        live = self.live.stops if self.live is not None else []
+        stops: list[QWidget] = [
+            self.presets, self.use_unit, self.reset, *live, self.input.choice, self.input.file, *plain, form.more,
+            *advanced, self.controls.start,
+        ]  # fmt: skip
         for before, after in pairwise(stops):
             QWidget.setTabOrder(before, after)
 
     def _follow_scale(self) -> None:
-        for column, width in zip(self._columns, (_FORM_WIDTH, _PROGRESS_WIDTH), strict=True):
+        for column, width in zip(self._columns, (_FORM_WIDTH, _CONTROLS_WIDTH), strict=True):
             column.setFixedWidth(theme.scaled(width))
+        self.controls.follow_scale()
         # The figures come with the first step; a scroll bar that came with them would move everything.
         self.setMinimumHeight(theme.scaled(_HEIGHT))
 
 
-def run_text(run: RunStatus, ahead: int = 0) -> str:
-    """How far a run is, in one line: ``step 318 of 512 · 0:04 left``.
-
-    Parameters
-    ----------
-    ahead : how many runs come before it.
-    """
-    update = run.update
-    steps = f"step {update.step} of {update.total}" if update is not None else ""
-    left = f"{clock(run.left + 0.999)} left" if run.left is not None else ""
-    if run.state == "queued":
-        parts = ["queued", f"{ahead} before it" if ahead else "", steps]
-    elif run.state == "running":
-        parts = [steps or "running", left]
-    elif run.state == "done":
-        total = f"{update.total} steps in {clock(run.elapsed)}" if update is not None else ""
-        parts = ["done", total]
-    else:
-        parts = [run.state, steps]
-    return " · ".join(part for part in parts if part)
-
-
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """The text with a capital letter at its beginning."""
     return text[:1].upper() + text[1:]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QStackedLayout, QWidget
 
-from deepvis.messages import BackResult, FilterPicture, UnitResult, ViewResult
+from deepvis.messages import BackResult, FilterPicture, RunUpdate, UInt8Array, UnitResult, ViewResult
 from deepvis.ui import theme
 from deepvis.ui.panels.controls import CHROME, Choice, Figure, FlowLayout, IconButton, Panel, label, row
 from deepvis.ui.view_state import ViewState
@@ -42,7 +42,14 @@ _MAP_TIP = "The unit's map. Click a position to look back from it alone"
 
 
 class UnitPanel(Panel):
-    """Everything about the chosen unit. A click into its map looks back from that position alone."""
+    """Everything about the chosen unit. A click into its map looks back from that position alone.
+
+    Signals
+    -------
+    maximise : a person wants a picture that the unit answers to most.
+    """
+
+    maximise = Signal()
 
     def __init__(self, state: ViewState, parent: QWidget | None = None) -> None:
         super().__init__(state, "Unit", parent, widest_figures="field 000 px")
@@ -54,6 +61,7 @@ class UnitPanel(Panel):
         self._make_pictures()
         self._make_choices()
         self._make_figures()
+        self._make_images()
         self._make_filters()
         self._connect()
         self._renew()
@@ -81,6 +89,23 @@ class UnitPanel(Panel):
         for part in (self.filters_title, self.filters):
             part.setVisible(bool(filters))
 
+    def show_images(self, pictures: Sequence[UInt8Array], update: RunUpdate | None, waiting: bool) -> None:
+        """Show pictures that maximise the unit, uint8 (h, w, 3) RGB, the newest first.
+
+        Parameters
+        ----------
+        update : the newest step of one that is on its way; it stands before the others.
+        waiting : whether one is on its way.
+        """
+        tiles = [Tile(picture) for picture in pictures]
+        if update is not None:
+            tiles.insert(0, Tile(update.image, f"{update.step} of {update.total}"))
+        columns = 3 if len(tiles) > 1 else 2
+        places = max(len(tiles), len(pictures) + waiting)
+        self.images.set_tiles(tiles[:9], columns=columns, places=min(9, places))
+        self.images.setVisible(places > 0)
+        self.no_images.setVisible(places == 0)
+
     def follow(self) -> None:
         """Set every control from ``state.look``."""
         look, layer = self.state.look, self.state.layer
@@ -92,6 +117,7 @@ class UnitPanel(Panel):
         self.seed.setEnabled(look.back)
         self.origin.setChecked(look.origin is not None)
         self.origin.setEnabled(look.unit is not None)
+        self.maximise_button.setEnabled(look.unit is not None)
         self.origin_text.setText(f"from {look.origin[0]} · {look.origin[1]}" if look.origin is not None else "")
         self.position.setVisible(look.position is not None)
         if look.position is not None:
@@ -294,6 +320,24 @@ class UnitPanel(Panel):
         self.plot.setToolTip("Largest value of the unit's map in the last 240 frames")
         self.body.addWidget(table)
         self.body.addWidget(self.plot)
+
+    def _make_images(self) -> None:
+        self.maximise_button = IconButton(
+            "sparkle",
+            "Maximise this unit",
+            "Grow a picture from noise that the unit answers to most (S)",
+            text="Maximise",
+        )
+        self.maximise_button.setProperty(CHROME, True)
+        self.images = TilesView(columns=3, clickable=False, largest=160)
+        self.images.setAccessibleName("Images that maximise it")
+        self.images.setToolTip("Pictures that were grown from noise so that the unit answers to them")
+        self.no_images = label("None of this unit yet. Maximise grows one from noise", "quiet", wrap=True)
+        self.images.hide()
+        self.body.addLayout(row(label("Images that maximise it", "title"), 1, self.maximise_button))
+        self.body.addWidget(self.no_images)
+        self.body.addWidget(self.images)
+        self.maximise_button.clicked.connect(lambda: self.maximise.emit())
 
     def _make_filters(self) -> None:
         self.filters_title = label("", "title")
