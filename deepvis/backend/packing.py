@@ -1,7 +1,7 @@
 """Convolution weights in the layout that oneDNN's kernels read, made once instead of at every call.
 
-PyTorch hands oneDNN plain weights, which are rearranged at each call before the convolution begins. At one picture a call
-that is a good part of the time. Rearranged weights give the same results, but for the order in which sums are rounded;
+PyTorch hands oneDNN plain weights, which are rearranged at each call before the convolution begins. At one picture a
+call that is a good part of the time. Rearranged weights give the same results, but for the order in which sums are rounded;
 they serve passes without gradients on the CPU.
 """
 
@@ -45,11 +45,7 @@ def pack(module: nn.Module, x: torch.Tensor) -> tuple[nn.Module, Packing] | None
     The twin and its switch, or None where nothing can be packed: no such convolution, another device or type, a PyTorch
     without oneDNN, a module that cannot be copied, or a result that differs.
     """
-    if (
-        x.device.type != "cpu"
-        or x.dtype not in (torch.float32, torch.bfloat16)
-        or not torch.backends.mkldnn.is_available()
-    ):
+    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.bfloat16):
         return None
     try:
         shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
@@ -110,7 +106,7 @@ def _pack_one(convolution: nn.Conv2d, size: list[int], packing: Packing) -> None
         )
         return result
 
-    convolution.forward = forward  # type: ignore[method-assign]
+    convolution.__dict__["forward"] = forward
 
 
 def _same(expected: Any, found: Any) -> bool:
