@@ -21,7 +21,7 @@ from deepvis.backend.atomic_file import ExportError
 from deepvis.gallery import folder as folder_module
 from deepvis.gallery.entry_file import NotAnEntry
 from deepvis.gallery.export import ExportCancelled, export_record
-from deepvis.gallery.record import Record, make_record, read_jpeg
+from deepvis.gallery.record import Record, file_name, make_record, read_jpeg
 from deepvis.gallery.recorder import RunBeginning, RunRecorder, Sampled
 from deepvis.gallery.store import FOLDER_VARIABLE, Gallery, default_folder
 from deepvis.messages import NetworkSpec, RunResult, RunStatus, RunUpdate
@@ -31,9 +31,12 @@ Pixels = npt.NDArray[np.uint8]
 CREATED = 1_750_000_000.0
 
 
+PHOTO = data.chelsea()
+
+
 def picture(step: int, side: int = 48) -> Pixels:
     """A photograph that fades in with the steps."""
-    photo = data.chelsea()[:side, 100 : 100 + side]
+    photo = PHOTO[:side, 100 : 100 + side]
     return np.asarray(photo * (step / 10), np.uint8)
 
 
@@ -211,7 +214,7 @@ def test_what_is_written_is_read_back(gallery: Gallery) -> None:
 
 def test_the_picture_says_how_it_was_made(gallery: Gallery) -> None:
     gallery.add(record())
-    with Image.open(Path(gallery.entries[0].folder) / "result.png") as image:
+    with Image.open(gallery.entries[0].path) as image:
         text = image.text  # type: ignore[attr-defined]
     told = json.loads(text["deepvis"])
     assert told["options"] == {"target": "tractor", "steps": 10, "seed": 7, "sizes": [1, 2]}
@@ -228,6 +231,23 @@ def test_large_pictures_have_small_thumbnails_and_small_ones_stay_as_they_are(ga
         with Image.open(Path(entry.folder) / "thumbnail.png") as image:
             sizes.append(image.size)
     assert sorted(sizes) == [(48, 48), (256, 85)]
+
+
+@pytest.mark.parametrize("file", ["../../elsewhere.png", "/etc/passwd", "entry.json", ""])
+def test_an_entry_names_no_file_outside_its_folder(gallery: Gallery, file: str) -> None:
+    gallery.add(record())
+    path = Path(gallery.entries[0].folder) / "entry.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"file": file}))
+    assert Gallery(gallery.folder).load().entries == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("Class image tractor", "Class image tractor.png"), ("a/b\\c:d*?", "a b c d.png"), ("...", "result.png"),
+     ("Dream " + 99 * "x", "Dream " + 74 * "x" + ".png")],
+)  # fmt: skip
+def test_files_have_names_that_every_system_takes(text: str, name: str) -> None:
+    assert file_name(text) == name
 
 
 def test_the_newest_is_first_and_runs_of_the_same_second_stay_apart(gallery: Gallery) -> None:
@@ -264,7 +284,7 @@ def test_an_entry_with_one_wrong_field_is_passed_over(gallery: Gallery, field: s
     assert field.replace("_", " ") in loaded.skipped[0][1]
 
 
-@pytest.mark.parametrize("name", ["result.png", "course.zip", "figures.csv", "input.png", "entry.json"])
+@pytest.mark.parametrize("name", ["Class image tractor é.png", "course.zip", "figures.csv", "input.png", "entry.json"])
 def test_a_damaged_file_is_said_when_the_entry_is_opened(gallery: Gallery, name: str) -> None:
     gallery.add(record())
     entry = gallery.entries[0]

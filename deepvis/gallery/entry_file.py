@@ -17,7 +17,7 @@ from deepvis.messages import GalleryEntry, NetworkSpec
 FORMAT = 1
 """Raised when the meaning of the file changes; entries of a newer format are left alone."""
 
-_TEXTS = ("run", "kind", "title", "network", "network_hash", "version", "device", "source", "note")
+_TEXTS = ("run", "kind", "title", "network", "network_hash", "version", "device", "source", "note", "file")
 _NUMBERS = ("created", "duration")
 _COUNTS = ("steps", "total", "course")
 _TABLES = ("options", "figures", "facts")
@@ -39,7 +39,7 @@ def to_json(entry: GalleryEntry) -> dict[str, Any]:
     content |= {"size": list(entry.size), "source": entry.source, "has_input": entry.has_input}
     content |= {name: dict(getattr(entry, name)) for name in _TABLES}
     content |= {"seed": entry.options.get("seed"), "course": entry.course}
-    content |= {"note": entry.note, "version": entry.version}
+    content |= {"note": entry.note, "file": entry.file, "version": entry.version}
     return cast(dict[str, Any], plain(content))
 
 
@@ -57,6 +57,8 @@ def from_json(content: object, folder: Path) -> GalleryEntry:
     size = _of_type(content, "size", list)
     if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
         raise NotAnEntry(f"its size is {size!r}")
+    if Path(fields["file"]).name != fields["file"] or not fields["file"].endswith(".png"):
+        raise NotAnEntry(f"its file is {fields['file']!r}")
     state = content.get("state")
     if state not in ("done", "cancelled"):
         raise NotAnEntry(f"its state is {state!r}")

@@ -1,7 +1,7 @@
 """The folder of one entry: written beside its place and renamed, so that it is there whole or not at all.
 
-``result.png`` (with its provenance as text), ``thumbnail.png``, ``input.png``, ``picture N.png`` (further pictures),
-``course.zip`` (one JPEG a kept step), ``figures.csv`` (figures by step), ``arrays.npz`` and ``entry.json``.
+The picture under its own name with its provenance as text, ``thumbnail.png``, ``input.png``, ``picture N.png`` (further
+pictures), ``course.zip`` (one JPEG a kept step), ``figures.csv`` (by step), ``arrays.npz`` and ``entry.json``.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def write_entry(record: Record, gallery: Path) -> GalleryEntry:
         gallery.mkdir(parents=True, exist_ok=True)
         part.mkdir()
     try:
-        write_png(part / "result.png", content.image, provenance(entry))
+        write_png(part / entry.file, content.image, provenance(entry))
         write_png(part / "thumbnail.png", thumbnail_of(content.image))
         if content.input is not None:
             write_png(part / "input.png", content.input)
@@ -112,7 +112,7 @@ def read_content(entry: GalleryEntry) -> GalleryContent:
                 names_of_arrays = tuple(name.removesuffix(".npy") for name in archive.namelist())
         return GalleryContent(
             entry=entry,
-            image=_read_png(folder / "result.png"),
+            image=_read_png(Path(entry.path)),
             images=images,
             input=_read_png(folder / "input.png") if entry.has_input else None,
             course=course,

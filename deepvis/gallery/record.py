@@ -69,12 +69,13 @@ def make_record(end: RunEnd) -> Record:
     options = {**beginning.options, **made.options}
     steps, figures = figure_columns(end.figures)
     when = datetime.fromtimestamp(end.created)
+    title = made.title or title_of(options)
     entry = GalleryEntry(
         # The random part keeps runs apart that end within the same second.
         id=f"{when:%Y%m%d-%H%M%S}-{beginning.run}-{secrets.token_hex(3)}",
         run=beginning.run,
         kind=beginning.kind,
-        title=made.title or title_of(options),
+        title=title,
         state="cancelled" if status.state == "cancelled" else "done",
         created=end.created,
         duration=status.elapsed,
@@ -93,6 +94,7 @@ def make_record(end: RunEnd) -> Record:
         has_input=beginning.input is not None,
         course=len(end.course),
         note=update.note,
+        file=file_name(f"{beginning.kind} {title}"),
     )
     content = GalleryContent(
         entry=entry,
@@ -116,6 +118,12 @@ def title_of(options: Mapping[str, Any]) -> str:
     if layer in (None, ""):
         return ""
     return str(layer) if unit is None else f"{layer} · {unit}"
+
+
+def file_name(text: str) -> str:
+    """A name for a PNG file that every file system takes: ``Class image tractor.png``."""
+    plain_text = "".join(each if each.isalnum() or each in " -_.,+" else " " for each in text)
+    return f"{' '.join(plain_text.split()).strip('. ')[:80] or 'result'}.png"
 
 
 def _reduced(image: UInt8Array, side: int) -> UInt8Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -38,6 +39,7 @@ class GalleryEntry:
     course : how many pictures of its course are kept.
     version : of deepvis.
     note : what the run said at its end.
+    file : name of the picture's file in the folder.
     folder : where it lies; empty where it could not be written: it is then kept until the program ends.
     thumbnail : uint8 (h, w, 3) RGB where there is no folder, else None (``folder`` has a ``thumbnail.png``).
     """
@@ -64,6 +66,7 @@ class GalleryEntry:
     has_input: bool = False
     course: int = 0
     note: str = ""
+    file: str = "result.png"
     folder: str = ""
     thumbnail: UInt8Array | None = None
 
@@ -71,6 +74,16 @@ class GalleryEntry:
     def saved(self) -> bool:
         """Whether it is on the disk."""
         return bool(self.folder)
+
+    @property
+    def path(self) -> str:
+        """The picture's file, or an empty text where it is not on the disk."""
+        return str(Path(self.folder) / self.file) if self.folder else ""
+
+    @property
+    def thumbnail_path(self) -> str:
+        """The thumbnail's file, or an empty text where it is not on the disk."""
+        return str(Path(self.folder) / "thumbnail.png") if self.folder else ""
 
 
 @dataclass(frozen=True, slots=True)

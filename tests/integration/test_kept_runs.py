@@ -1,0 +1,261 @@
+"""The gallery of a real session: real threads, the bundled network, a real photograph, a real disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepvis.backend.atomic_file import ExportError
+from deepvis.gallery import folder as folder_module
+from deepvis.messages import (
+    Event,
+    GalleryChanged,
+    GalleryContent,
+    GalleryExport,
+    GalleryOpened,
+    NetworkReady,
+    NetworkSpec,
+    Problem,
+    RunStatus,
+    ViewRequest,
+)
+from deepvis.session import Session
+
+
+class Listener:
+    """Collects what a session says, and waits for it."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.events: list[Event] = []
+        self.frame: Any = None
+        self._woken = threading.Event()
+        session.set_wake(self._woken.set)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        for _ in range(2400):
+            self.events += self.session.take_events()
+            result = self.session.take_result()
+            self.frame = result.frame if result is not None else self.frame
+            if condition():
+                return
+            self._woken.wait(0.05)
+            self._woken.clear()
+        raise AssertionError(f"never happened; last events: {self.events[-5:]}")
+
+    def problems(self, severity: str = "error") -> list[Problem]:
+        return [event for event in self.events if isinstance(event, Problem) and event.severity == severity]
+
+    def ended(self, state: str) -> list[int]:
+        return [event.id for event in self.events if isinstance(event, RunStatus) and event.state == state]
+
+    def open(self, entry_id: str) -> GalleryContent | None:
+        seen = len(self.events)
+        self.session.gallery_open(entry_id)
+        found: list[GalleryOpened] = []
+
+        def arrived() -> bool:
+            found.extend(event for event in self.events[seen:] if isinstance(event, GalleryOpened))
+            return bool(found)
+
+        self.until(arrived)
+        return found[0].content
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "gallery"
+
+
+@pytest.fixture
+def listener(folder: Path) -> Iterator[Listener]:
+    """A session with tinynet that shows a photograph."""
+    session = Session(folder)
+    made = Listener(session)
+    session.start()
+    session.open_source("sample:cat")
+    session.load_network(NetworkSpec("tinynet", device="cpu", precision="fp32"))
+    session.request(ViewRequest(1))
+    made.until(lambda: any(isinstance(event, NetworkReady) for event in made.events) and made.frame is not None)
+    yield made
+    assert session.close(30)
+
+
+COARSE = {"patch": 48, "stride": 48, "batch": 1}
+
+
+def test_a_finished_run_is_kept_and_is_there_after_the_next_start(listener: Listener, folder: Path) -> None:
+    session = listener.session
+    run_id = session.start_run("occlusion", COARSE, listener.frame.image)
+    listener.until(lambda: len(session.gallery_entries()) == 1)
+    assert listener.ended("done") == [run_id]
+    (entry,) = session.gallery_entries()
+    assert (entry.run, entry.kind, entry.state, entry.network) == ("occlusion", "Occlusion", "done", "tinynet")
+    assert entry.options == {"target": None, "fill": "black", "precision": "fp32"} | COARSE
+    assert entry.title
+    assert entry.source == "Chelsea the cat"
+    assert entry.network_spec == NetworkSpec("tinynet")
+    assert entry.duration > 0
+    content = listener.open(entry.id)
+    assert content is not None
+    assert content.input is not None
+    assert np.array_equal(content.input, listener.frame.image)
+    assert [each.step for each in content.course] == list(range(1, entry.steps + 1))
+    assert content.course_figures["lowest_probability"][-1] == pytest.approx(entry.figures["lowest_probability"])
+    assert {"probability", "logit", "drop"} <= set(content.arrays)
+
+    again = Session(folder)
+    later = Listener(again)
+    again.start()
+    later.until(lambda: len(again.gallery_entries()) == 1)
+    assert again.gallery_entries()[0].id == entry.id
+    assert again.gallery_entries()[0].options == entry.options
+    assert again.close(30)
+
+
+def test_the_same_run_twice_at_once_leaves_two_entries(listener: Listener) -> None:
+    session = listener.session
+    ids = [session.start_run("occlusion", COARSE, listener.frame.image) for _ in range(2)]
+    listener.until(lambda: len(session.gallery_entries()) == 2)
+    assert sorted(listener.ended("done")) == ids
+    first, second = (listener.open(entry.id) for entry in session.gallery_entries())
+    assert first is not None
+    assert second is not None
+    assert np.array_equal(first.image, second.image)
+
+
+def test_a_repeated_run_has_the_same_options_picture_and_result(listener: Listener) -> None:
+    session = listener.session
+    image = np.ascontiguousarray(listener.frame.image[:200, :220])
+    session.start_run("occlusion", COARSE | {"target": 7, "fill": "blur"}, image)
+    listener.until(lambda: len(session.gallery_entries()) == 1)
+    session.gallery_repeat(session.gallery_entries()[0].id)
+    listener.until(lambda: len(session.gallery_entries()) == 2)
+    first, second = session.gallery_entries()
+    assert first.options == second.options
+    contents = [listener.open(entry.id) for entry in (first, second)]
+    assert contents[0] is not None
+    assert contents[1] is not None
+    assert np.array_equal(contents[0].image, contents[1].image)
+    with pytest.raises(KeyError):
+        session.gallery_repeat("nothing")
+
+
+def test_a_cancelled_run_is_kept_with_what_it_made(listener: Listener) -> None:
+    session = listener.session
+    fine = {"patch": 8, "stride": 2, "batch": 1}
+    waiting = session.start_run("occlusion", fine, listener.frame.image)
+    never = session.start_run("occlusion", fine, listener.frame.image)
+    listener.until(
+        lambda: any(isinstance(e, RunStatus) and e.id == waiting and e.update is not None for e in listener.events)
+    )
+    session.control_run(never, "cancel")
+    session.control_run(waiting, "cancel")
+    listener.until(lambda: len(session.gallery_entries()) == 1)
+    (entry,) = session.gallery_entries()
+    assert entry.state == "cancelled"
+    assert 0 < entry.steps < entry.total
+    assert entry.title
+
+
+def test_closing_in_the_middle_of_a_run_keeps_what_it_made(folder: Path) -> None:
+    session = Session(folder)
+    listener = Listener(session)
+    session.start()
+    session.load_network(NetworkSpec("tinynet", device="cpu", precision="fp32"))
+    session.start_run("occlusion", {"patch": 8, "stride": 2, "batch": 1}, np.zeros((128, 128, 3), np.uint8))
+    listener.until(
+        lambda: any(isinstance(e, RunStatus) and e.update is not None and e.update.step > 40 for e in listener.events)
+    )
+    assert session.close(30)
+    (kept,) = [each for each in folder.iterdir() if not each.name.startswith(".")]
+    assert (kept / "entry.json").is_file()
+    assert list(kept.glob("Occlusion*.png"))
+
+
+def test_deleting_what_is_being_opened_is_said_and_can_be_undone(listener: Listener) -> None:
+    session = listener.session
+    session.start_run("occlusion", COARSE, listener.frame.image)
+    listener.until(lambda: len(session.gallery_entries()) == 1)
+    (entry,) = session.gallery_entries()
+    session.gallery_delete([entry.id])
+    assert session.gallery_entries() == ()
+    assert listener.open(entry.id) is None
+    listener.until(lambda: bool(listener.problems()))
+    assert "not in the gallery" in listener.problems()[0].cause
+    session.gallery_undelete()
+    listener.until(lambda: len(session.gallery_entries()) == 1)
+    assert listener.open(entry.id) is not None
+
+
+def test_exports_say_how_far_they_are_and_how_they_ended(
+    listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = listener.session
+    session.start_run("occlusion", COARSE, listener.frame.image)
+    listener.until(lambda: len(session.gallery_entries()) == 1)
+    (entry,) = session.gallery_entries()
+    for ending in ("png", "mp4", "gif", "json", "npz"):
+        path = tmp_path / f"film.{ending}"
+        session.gallery_export(entry.id, str(path))
+        listener.until(lambda path=path: any(isinstance(e, GalleryExport) and e.path == str(path) and e.over
+                                             for e in listener.events))  # fmt: skip
+        assert path.stat().st_size > 0
+    assert sum(problem.title == "Saved" for problem in listener.problems("info")) == 5
+    with Image.open(tmp_path / "film.png") as image:
+        assert (image.height, image.width) == entry.size
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("deepvis.backend.film.VideoWriter._encode", full)
+    session.gallery_export(entry.id, str(tmp_path / "late.mp4"))
+    listener.until(lambda: bool(listener.problems()))
+    (problem,) = listener.problems()
+    assert "full" in problem.cause
+    assert problem.remedy
+    assert not list(tmp_path.glob("*late*"))
+    assert listener.open(entry.id) is not None
+
+
+def test_a_full_disk_keeps_the_run_in_memory_until_there_is_room(
+    listener: Listener, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = listener.session
+    real = folder_module.write_json
+
+    def full(path: Path, _content: object) -> None:
+        raise ExportError(f"{path.name} was not saved", "The disk is full.", "Free some room.")
+
+    monkeypatch.setattr(folder_module, "write_json", full)
+    session.start_run("occlusion", COARSE, listener.frame.image)
+    listener.until(lambda: bool(listener.problems()))
+    (problem,) = listener.problems()
+    assert problem.cause == "The disk is full."
+    (entry,) = session.gallery_entries()
+    assert not entry.saved
+    assert listener.open(entry.id) is not None
+    monkeypatch.setattr(folder_module, "write_json", real)
+    session.gallery_save(entry.id)
+    listener.until(lambda: session.gallery_entries()[0].saved)
+    assert len([each for each in folder.iterdir() if not each.name.startswith(".")]) == 1
+
+
+def test_folders_that_are_no_entries_are_one_notice(folder: Path) -> None:
+    for name in ("a", "b", "c", "d"):
+        (folder / name).mkdir(parents=True)
+    session = Session(folder)
+    listener = Listener(session)
+    session.start()
+    listener.until(lambda: bool(listener.problems("warning")))
+    assert session.close(30)
+    (notice,) = listener.problems("warning")
+    assert "4 folders" in notice.title
+    assert "d:" in notice.details
+    assert not [event for event in listener.events if isinstance(event, GalleryChanged)]
