@@ -56,6 +56,7 @@ class Contest:
     size : longer side of the picture, for runs that work on pictures of any size; None: the network's own input.
     batch : pictures in a step.
     backward : whether a step goes back at all.
+    warm_up : steps that do not count after the run has begun.
     """
 
     run: str
@@ -65,6 +66,7 @@ class Contest:
     size: int | None = None
     batch: int = 1
     backward: bool = True
+    warm_up: int = 2
 
 
 def contests(name: str) -> list[Contest]:
@@ -87,6 +89,8 @@ def contests(name: str) -> list[Contest]:
                 {"encoding": encoding, "batch": 16 * _AT_ONCE, "at_once": _AT_ONCE, "generations": 100_000},
                 batch=_AT_ONCE,
                 backward=False,
+                # In the first generations nearly every child is an elite, which is judged twice where bf16 searches.
+                warm_up=4 * 16,
             )
             for encoding in ("cppn", "direct")
         ),
@@ -162,15 +166,16 @@ class Ratio:
 class Steps:
     """Steps of a run without end: begun again when it is over. What is set up once is not counted."""
 
-    def __init__(self, begin: Callable[[], Iterator[RunUpdate]]) -> None:
+    def __init__(self, begin: Callable[[], Iterator[RunUpdate]], warm_up: int) -> None:
         self._begin = begin
+        self._warm_up = warm_up
         self._steps: Iterator[RunUpdate] | None = None
 
     def prepare(self) -> None:
         """Make the steps that do not count, if any are due."""
         if self._steps is None:
             self._steps = iter(self._begin())
-            for _ in range(2):
+            for _ in range(self._warm_up):
                 next(self._steps)
 
     def make(self) -> bool:
@@ -223,7 +228,7 @@ def measure(net: Network, contest: Contest, precision: str, seconds: float) -> R
     if not asked:
         # A run without the option works in the network's own format.
         net = bare_net
-    steps = Steps(lambda: run.steps(net) if cls.needs == "nothing" else run.steps(net, picture))
+    steps = Steps(lambda: run.steps(net) if cls.needs == "nothing" else run.steps(net, picture), contest.warm_up)
     what = f"{net.name} {precision} {contest.run}: {contest.what}"
     return compare(what, steps, bare_pass(bare_net, contest, size), seconds)
 

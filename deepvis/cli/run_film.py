@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 ENDINGS = (".mp4", ".gif")
 
-_SMALLEST = 384
+_SMALLEST = 256
 """Pixels: shorter sides are enlarged by a whole factor, since films of thumbnails blur their colours."""
 _RATES = (4.0, 30.0)
 _LENGTH = 10.0
