@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deepvis.backend.runs.evolution.cppn import Genome
 
 _INPUTS = 4
+_SMALLEST_TILE = 256
 _TABLE = {"cpu": 1 << 20, "cuda": 1 << 26}
 """Values of a node table at once."""
 
@@ -58,7 +59,7 @@ def draw(genomes: Sequence[Genome], size: tuple[int, int], device: torch.device 
     outputs = torch.from_numpy(plan.outputs).to(device)
     count, channels = plan.outputs.shape
     pixels = inputs.shape[1]
-    tile = max(256, _TABLE.get(device.type, _TABLE["cpu"]) // plan.rows)
+    tile = max(_SMALLEST_TILE, _TABLE.get(device.type, _TABLE["cpu"]) // plan.rows)
     pictures = torch.empty(count, pixels, channels, dtype=torch.uint8, device=device)
     table = torch.empty(plan.rows, min(tile, pixels), device=device)
     with torch.inference_mode():
