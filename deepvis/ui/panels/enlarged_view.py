@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from deepvis.ui import theme
@@ -23,7 +23,7 @@ class EnlargedView(QWidget):
         super().__init__(parent)
         self._covered = covered
         self.setProperty("role", "panel")
-        self.setAutoFillBackground(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Enlarged pictures")
         self.title = ElidedLabel("", "title")
         self.close_button = IconButton("arrows-in", "Back to the lab", "Back to its place in the lab (Ctrl+E, Esc)")

@@ -96,14 +96,16 @@ class _Column(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         column.addWidget(self.caption)
-        column.addLayout(row(self.picture, 1), 1)
+        column.addLayout(row(self.picture, 1))
         column.addWidget(self.bars)
+        column.addStretch(1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The picture begins where its name and its bars begin."""
         super().resizeEvent(event)
         room = self.height() - self.caption.sizeHint().height() - self.bars.sizeHint().height() - 2 * theme.TIGHT
-        self.picture.setFixedWidth(max(theme.scaled(48), min(self.width(), room)))
+        side = max(theme.scaled(48), min(self.width(), room))
+        self.picture.setFixedSize(side, side)
 
     def show_picture(self, title: str, pixels: UInt8Array | None) -> None:
         """Show this picture under this name."""

@@ -166,7 +166,7 @@ class LabPanel(QWidget):
     @property
     def dream_is_seen(self) -> bool:
         """Whether somebody could see a dream on the live view."""
-        return self.panels["deepdream"].view.isVisible()
+        return bool(self.panels["deepdream"].view.isVisible())
 
     def enlarge(self, on: bool) -> None:
         """Show the pictures of the shown tab in the mosaic's place, or bring them back."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox
+from PySide6.QtWidgets import QApplication, QComboBox, QCompleter, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from deepvis.options import option, options_of
 from deepvis.ui import theme
-from deepvis.ui.panels.option_fields import ChoiceField, ClassField, NumberField, SwitchField, TextField, tip
+from deepvis.ui.panels.file_field import FileField
+from deepvis.ui.panels.network_fields import ClassField, LayerField, Offer, UnitField
+from deepvis.ui.panels.option_fields import ChoiceField, NumberField, SwitchField, TextField, tip
 from deepvis.ui.panels.option_form import OptionForm
-from tests.ui.fixtures import LABELS
-from tests.ui.occlusion_run import RUN_OPTIONS
+from tests.ui.fixtures import LABELS, LAYERS
+from tests.ui.lab_runs import RUN_OPTIONS, RUN_PRESETS
 from tests.ui.views.paints import show
 
 DEFAULTS = {"target": None, "patch": None, "stride": None, "fill": "black", "precision": "fp32", "batch": None}
@@ -36,7 +41,7 @@ class Every:
 def form(qtbot: QtBot, qapp: QApplication) -> OptionForm:
     theme.apply_theme(qapp, theme.DARK)
     made = OptionForm()
-    made.set_options(RUN_OPTIONS["occlusion"], LABELS)
+    made.set_options(RUN_OPTIONS["occlusion"], Offer(LABELS))
     show(qtbot, made, 320, 300)
     return made
 
@@ -49,6 +54,27 @@ def typed(form: OptionForm, name: str, text: str) -> None:
     QTest.keyClick(control, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     QTest.keyClick(control, Qt.Key.Key_Delete)
     QTest.keyClicks(control, text)
+
+
+def offered(completer: QCompleter) -> list[str]:
+    """The names in the list that is open."""
+    model = completer.completionModel()
+    return [model.index(i, 0).data(Qt.ItemDataRole.EditRole) for i in range(model.rowCount())]
+
+
+@pytest.fixture
+def forms(qtbot: QtBot, qapp: QApplication) -> Callable[..., OptionForm]:
+    """Makes the form of any run; ``conv3`` and its unit 5 are chosen in the window."""
+    theme.apply_theme(qapp, theme.DARK)
+
+    def make(name: str, **changes: Any) -> OptionForm:
+        made = OptionForm()
+        offer = Offer(**({"labels": LABELS, "layers": LAYERS, "layer": "conv3", "unit": 5} | changes))
+        made.set_options(RUN_OPTIONS[name], offer)
+        show(qtbot, made, 320, 400)
+        return made
+
+    return make
 
 
 def test_a_fresh_form_holds_the_defaults(form: OptionForm) -> None:
@@ -73,7 +99,7 @@ def test_each_option_gets_the_control_that_suits_it(form: OptionForm) -> None:
 def test_numbers_switches_and_lists_come_back_in_their_own_types(qtbot: QtBot) -> None:
     form = OptionForm()
     qtbot.addWidget(form)
-    form.set_options(options_of(Every))
+    form.set_options(options_of(Every), Offer())
     assert isinstance(form.fields["twice"], SwitchField)
     assert isinstance(form.fields["layers"], TextField)
     assert form.values() == {"rate": 0.25, "twice": True, "layers": (), "sizes": (1, 2), "name": ""}
@@ -161,16 +187,14 @@ def test_part_of_a_name_offers_every_class_that_has_it(form: OptionForm) -> None
     typed(form, "target", "cat")
     field = form.fields["target"]
     assert isinstance(field, ClassField)
-    model = field.completer.completionModel()
-    offered = [model.index(i, 0).data() for i in range(model.rowCount())]
-    assert offered == [label for label in LABELS if "cat" in label]
+    assert offered(field.completer) == [label for label in LABELS if "cat" in label]
 
 
 def test_another_network_brings_its_own_classes(form: OptionForm) -> None:
     form.set_values({"target": "lion", "patch": 12})
-    form.set_options(RUN_OPTIONS["occlusion"], ("lion", "mouse"))
+    form.set_options(RUN_OPTIONS["occlusion"], Offer(("lion", "mouse")))
     assert form.values()["target"] == 0
-    form.set_options(RUN_OPTIONS["occlusion"], ("mouse", "house"))
+    form.set_options(RUN_OPTIONS["occlusion"], Offer(("mouse", "house")))
     assert form.values()["target"] is None
     assert form.values()["patch"] == 12
 
@@ -189,3 +213,195 @@ def test_reset_brings_every_default_back(form: OptionForm) -> None:
     form.set_values({"target": 3, "patch": 9, "fill": 4, "precision": "bf16", "batch": 7})
     form.reset()
     assert form.values() == DEFAULTS
+
+
+# ---------------------------------------------------------------------------------------- what matters, what is hidden
+
+
+def test_options_are_shown_where_their_when_holds(forms: Callable[..., OptionForm]) -> None:
+    form = forms("class_image")
+    assert form.shown == ("target", "layer", "unit", "recipe", "iterations", "seed")
+    form.fields["recipe"].set_value("maco")
+    assert "folder" in form.shown
+    assert form.fields["folder"].isVisible()
+    form.fields["recipe"].set_value("fourier")
+    assert not form.fields["folder"].isVisible()
+
+
+def test_more_options_opens_those_that_matter_now(forms: Callable[..., OptionForm]) -> None:
+    form = forms("class_image")
+    assert not form.fields["learning_rate"].isVisible()
+    QTest.keyClick(form.more, Qt.Key.Key_Space)
+    assert form.fields["learning_rate"].isVisible()
+    assert not form.fields["decay"].isVisible()
+    form.fields["recipe"].set_value("l2")
+    assert form.fields["decay"].isVisible()
+
+
+def test_what_is_hidden_counts_as_its_default(forms: Callable[..., OptionForm]) -> None:
+    form = forms("class_image")
+    form.set_values({"recipe": "l2", "decay": 0.7})
+    assert form.values()["decay"] == 0.7
+    form.fields["recipe"].set_value("fourier")
+    assert form.values()["decay"] == 0.1
+
+
+def test_a_bad_value_behind_more_options_opens_them(forms: Callable[..., OptionForm]) -> None:
+    form = forms("class_image")
+    form.fields["learning_rate"].set_value(-2.0)
+    with pytest.raises(ValueError, match="learning_rate -2.0 is out of range: it is at least 0"):
+        form.values()
+    assert form.more.isChecked()
+    assert form.fields["learning_rate"].focusProxy() is QApplication.focusWidget()
+
+
+def test_a_preset_changes_the_rest_back_and_leaves_what_is_looked_at(forms: Callable[..., OptionForm]) -> None:
+    form = forms("class_image")
+    form.set_values({"target": "tractor", "iterations": 7, "seed": 4})
+    form.use_preset(RUN_PRESETS["class_image"]["Plain"])
+    values = form.values()
+    assert (values["target"], values["recipe"], values["decay"]) == (6, "l2", 0.25)
+    assert (values["iterations"], values["seed"]) == (None, 0)
+
+
+# ---------------------------------------------------------------------------------------- classes, layers, units, files
+
+
+def test_the_first_letters_find_a_class_and_return_takes_it(forms: Callable[..., OptionForm]) -> None:
+    form = forms("class_image")
+    typed(form, "target", "trac")
+    field = form.fields["target"]
+    assert isinstance(field, ClassField)
+    assert offered(field.completer) == ["tractor"]
+    popup = field.completer.popup()
+    assert popup is not None
+    QTest.keyClick(popup, Qt.Key.Key_Down)
+    QTest.keyClick(popup, Qt.Key.Key_Return)
+    assert form.values()["target"] == LABELS.index("tractor")
+
+
+def test_the_down_key_lists_every_class_with_the_pinned_ones_first(forms: Callable[..., OptionForm]) -> None:
+    form = forms("class_image", pinned=(7, 4))
+    field = form.fields["target"]
+    assert isinstance(field, ClassField)
+    field.line.setFocus()
+    QTest.keyClick(field.line, Qt.Key.Key_Down)
+    names = offered(field.completer)
+    assert names[:2] == [LABELS[7], LABELS[4]]
+    assert sorted(names) == sorted(LABELS)
+
+
+def test_the_layer_that_is_shown_is_offered_first(forms: Callable[..., OptionForm]) -> None:
+    field = forms("deepdream").fields["layer"]
+    assert isinstance(field, LayerField)
+    field.line.open_list()
+    names = offered(field.line.offers)
+    assert names[0] == "conv3"
+    assert sorted(names) == sorted(layer.name for layer in LAYERS)
+
+
+def test_a_layer_that_must_be_named_follows_the_window_until_it_is_written(forms: Callable[..., OptionForm]) -> None:
+    form = forms("inversion")
+    assert form.values()["layer"] == "conv3"
+    form.set_offer(Offer(LABELS, LAYERS, "conv5", 0))
+    assert form.values()["layer"] == "conv5"
+    typed(form, "layer", "conv1")
+    form.set_offer(Offer(LABELS, LAYERS, "conv4", 0))
+    assert form.values()["layer"] == "conv1"
+
+
+def test_a_layer_that_the_network_lacks_is_refused_with_the_nearest(forms: Callable[..., OptionForm]) -> None:
+    form = forms("inversion")
+    typed(form, "layer", "conv33")
+    with pytest.raises(ValueError, match="layer 'conv33' is no layer of this network; did you mean 'conv3'"):
+        form.values()
+
+
+def test_another_network_takes_layers_away_that_it_does_not_have(forms: Callable[..., OptionForm]) -> None:
+    form = forms("deepdream")
+    form.set_values({"layer": "conv5", "layers": "conv4:2, conv5:0.5"})
+    form.set_options(RUN_OPTIONS["deepdream"], Offer(LABELS, LAYERS[:6], "conv1", 0))
+    assert form.values()["layer"] is None
+    assert form.values()["layers"] == ("conv4:2",)
+
+
+def test_several_layers_may_have_weights_and_the_last_is_completed(forms: Callable[..., OptionForm]) -> None:
+    form = forms("deepdream")
+    form.more.setChecked(True)
+    typed(form, "layers", "conv4:1, conv5:0.5, nv6")
+    field = form.fields["layers"]
+    assert isinstance(field, LayerField)
+    assert offered(field.line.offers) == ["conv6"]
+    with pytest.raises(ValueError, match="layers 'nv6' is no layer"):
+        form.values()
+    popup = field.line.offers.popup()
+    assert popup is not None
+    QTest.keyClick(popup, Qt.Key.Key_Down)
+    QTest.keyClick(popup, Qt.Key.Key_Return)
+    assert form.values()["layers"] == ("conv4:1", "conv5:0.5", "conv6")
+
+
+def test_a_unit_ends_with_its_layer(forms: Callable[..., OptionForm]) -> None:
+    form = forms("class_image")
+    form.set_values({"layer": "conv2", "unit": 95})
+    field = form.fields["unit"]
+    assert isinstance(field, UnitField)
+    field.box.stepBy(10)
+    assert form.values()["unit"] == 95
+    typed(form, "unit", "96")
+    with pytest.raises(ValueError, match="unit 96 is out of range: conv2 has the units 0 to 95"):
+        form.values()
+    form.set_values({"layer": "conv3"})
+    assert form.values()["unit"] == 96
+
+
+def test_the_chosen_unit_takes_the_place_of_a_class(forms: Callable[..., OptionForm]) -> None:
+    form = forms("class_image")
+    form.set_values({"target": "tractor"})
+    assert form.takes_unit
+    assert form.use_chosen_unit()
+    values = form.values()
+    assert (values["target"], values["layer"], values["unit"]) == (None, "conv3", 5)
+    assert not forms("occlusion").takes_unit
+
+
+def test_a_file_that_is_not_there_is_refused(forms: Callable[..., OptionForm], tmp_path: Path) -> None:
+    form = forms("deepdream")
+    assert form.values()["guide"] is None
+    typed(form, "guide", str(tmp_path / "missing.png"))
+    with pytest.raises(ValueError, match=r"guide '.*missing.png' is no file"):
+        form.values()
+    (tmp_path / "missing.png").touch()
+    assert form.values()["guide"] == str(tmp_path / "missing.png")
+
+
+def test_a_folder_is_asked_for_where_a_folder_is_wanted(forms: Callable[..., OptionForm], tmp_path: Path) -> None:
+    form = forms("class_image")
+    form.fields["recipe"].set_value("maco")
+    field = form.fields["folder"]
+    assert isinstance(field, FileField)
+    QTest.mouseClick(field.choose, Qt.MouseButton.LeftButton)
+    (dialog,) = form.findChildren(QFileDialog)
+    assert dialog.fileMode() == QFileDialog.FileMode.Directory
+    dialog.fileSelected.emit(str(tmp_path))
+    dialog.reject()
+    assert form.values()["folder"] == str(tmp_path)
+
+
+# ---------------------------------------------------------------------------------------------------- broken numbers
+
+
+def test_a_default_that_no_decimal_holds_comes_back_as_it_was(forms: Callable[..., OptionForm]) -> None:
+    form = forms("fooling")
+    assert form.values()["epsilon"] == 8 / 255
+    field = form.fields["epsilon"]
+    assert isinstance(field, NumberField)
+    assert field.box.text() == "8/255"
+
+
+def test_fractions_can_be_typed(forms: Callable[..., OptionForm]) -> None:
+    form = forms("fooling")
+    typed(form, "epsilon", "4/255")
+    assert form.values()["epsilon"] == 4 / 255
+    typed(form, "epsilon", "0.25")
+    assert form.values()["epsilon"] == 0.25
