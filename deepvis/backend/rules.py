@@ -8,18 +8,25 @@ At a rectifier with input z and incoming gradient g the three rules return
 
 For rectifiers with an upper bound (ReLU6, hardtanh) z > 0 becomes the open interval of the bounds.
 
-Rectifiers are caught at the function call, so modules, functional calls, in-place and reused ones all obey, and the
-network is never changed. Leaky, smooth and gated activations (LeakyReLU, SiLU, GELU, hardswish) are no rectifiers and
-keep their derivative under every rule.
+There are two ways to make a network's rectifiers obey, and neither changes the network:
+
+* :func:`obey` finds them in the graph that a plain forward pass left behind, and hooks its nodes. The pass itself runs
+  as fast as without a rule, and modules, functional calls, in-place and reused ones are all the same there.
+* :func:`apply_rule` takes the place of one call, wherever calls are watched. It is for the one case that the graph
+  hides: a rectifier that overwrites a part of another tensor.
+
+Leaky, smooth and gated activations (LeakyReLU, SiLU, GELU, hardswish) are no rectifiers and keep their derivative under
+every rule.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from torch.autograd.graph import Node
 
 from deepvis.messages import Rule
 
@@ -125,3 +132,79 @@ def apply_rule(switch: RuleSwitch, z: torch.Tensor, low: float, high: float, inp
     """The rectified ``z``, which will answer the backward pass by the rule that ``switch`` has at that time."""
     result: torch.Tensor = _RectifierRule.apply(z, low, high, switch, inplace)
     return result
+
+
+def obey(tensors: Iterable[torch.Tensor], switch: RuleSwitch) -> bool:
+    """Let every rectifier in the graph behind ``tensors`` answer the backward pass by the rule of ``switch``.
+
+    The rule is read when the backward pass gets there. The hooks belong to the graph and vanish with it, so a graph is
+    to be given once, right after the pass that made it.
+
+    Returns
+    -------
+    False where the graph may hide a rectifier: an in-place operation on a view is one node, whatever it computes.
+    Nothing is hooked then.
+    """
+    waiting = [node for node in (tensor.grad_fn for tensor in tensors) if node is not None]
+    # The set keeps the nodes' Python objects alive, and with them their identity.
+    seen: set[Node] = set(waiting)
+    found: list[tuple[Node, Callable[..., Any]]] = []
+    while waiting:
+        node = waiting.pop()
+        name = node.name()
+        if name == _HIDDEN:
+            return False
+        answer = _answer(node, name, switch)
+        if answer is not None:
+            found.append((node, answer))
+        for following, _ in node.next_functions:
+            if following is not None and following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    for node, answer in found:
+        node.register_hook(answer)
+    return True
+
+
+_HIDDEN = "torch::autograd::CopySlices"
+
+
+def _answer(node: Node, name: str, switch: RuleSwitch) -> Callable[..., Any] | None:
+    """What a node's hook does, if it is the node of a rectifier."""
+    kind = name.removesuffix("0").removesuffix("1")
+    if kind in ("ReluBackward", "HardtanhBackward"):
+        # PyTorch's own derivative is 0 at the bounds: the interval is open.
+        return _masked_answer(switch)
+    if kind not in ("ClampBackward", "ClampMinBackward"):
+        return None
+    low, high = getattr(node, "_saved_min", None), getattr(node, "_saved_max", None)
+    bounds = _clamp_bounds({"min": low, "max": high})
+    if bounds is None:
+        return None
+    z: torch.Tensor = node._saved_self  # type: ignore[attr-defined]
+    return _clamp_answer(switch, z, *bounds)
+
+
+def _masked_answer(switch: RuleSwitch) -> Callable[..., Any]:
+    def answer(below: tuple[Any, ...], above: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        rule = switch.rule
+        if rule == "gradient" or below[0] is None:
+            return None
+        if rule == "guided":
+            # Nobody else has seen this gradient yet: the derivative just made it.
+            return (below[0].clamp_(min=0), *below[1:])
+        return (above[0].clamp(min=0), *below[1:])
+
+    return answer
+
+
+def _clamp_answer(switch: RuleSwitch, z: torch.Tensor, low: float, high: float) -> Callable[..., Any]:
+    def answer(below: tuple[Any, ...], above: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        if below[0] is None:
+            return None
+        if switch.rule == "deconvnet":
+            return (above[0].clamp(min=0), *below[1:])
+        gradient = below[0] * ((z > low) & (z < high))
+        return (gradient.clamp_(min=0) if switch.rule == "guided" else gradient, *below[1:])
+
+    return answer

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from weakref import WeakSet
 
 import torch
+from torch import nn
 
 from deepvis.backend.network import Network, NetworkError
-from deepvis.backend.rules import RuleSwitch
+from deepvis.backend.rules import RuleSwitch, obey
 from deepvis.messages import RULES, Rule
 
 
@@ -79,14 +81,33 @@ def differentiable_pass(
     with graphs_on():
         leaf = x.clone().detach().requires_grad_()
         try:
-            # The network gets a copy: an in-place first operation must not reach the leaf.
-            logits, raw = net.run(leaf.clone(), names, wanted, stop=stop)
+            # The network gets copies of the leaf: an in-place first operation must not reach it.
+            logits, raw = _obeying_pass(net, leaf, names, wanted, stop)
         except NetworkError as error:
             if any(tensor.is_inference() for tensor in (*net.module.parameters(), *net.module.buffers())):
                 raise no_gradients(net, "its weights are inference tensors") from error
             raise
         activations = {name: net.arrange(tensor, name) for name, tensor in raw.items()}
     return DifferentiablePass(net, leaf, logits, raw, activations, switch)
+
+
+def _obeying_pass(
+    net: Network, leaf: torch.Tensor, names: tuple[str, ...], rule: Rule | RuleSwitch, stop: bool
+) -> tuple[torch.Tensor | None, dict[str, torch.Tensor]]:
+    """A pass whose rectifiers will obey ``rule``: found in its graph, or where that may hide some, at their calls."""
+    if rule == "gradient":
+        return net.run(leaf.clone(), names, stop=stop)
+    switch = rule if isinstance(rule, RuleSwitch) else RuleSwitch(rule)
+    if net.module not in _OVERWRITE_VIEWS:
+        logits, raw = net.run(leaf.clone(), names, stop=stop)
+        if obey([tensor for tensor in (logits, *raw.values()) if tensor is not None], switch):
+            return logits, raw
+        _OVERWRITE_VIEWS.add(net.module)
+    return net.run(leaf.clone(), names, switch, stop=stop)
+
+
+_OVERWRITE_VIEWS: WeakSet[nn.Module] = WeakSet()
+"""Networks that were seen to write into views of tensors; their calls are watched, so that nothing runs twice."""
 
 
 def no_gradients(net: Network, what: str) -> NetworkError:
