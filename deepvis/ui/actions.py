@@ -13,12 +13,15 @@ from typing import Literal
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 
-Group = Literal["Source", "Network", "Mosaic", "Unit", "Looking back", "Lab", "Capture", "Window"]
-GROUPS: tuple[Group, ...] = ("Source", "Network", "Mosaic", "Unit", "Looking back", "Lab", "Capture", "Window")
+Group = Literal["Source", "Network", "Mosaic", "Unit", "Looking back", "Lab", "Gallery", "Capture", "Window"]
+GROUPS: tuple[Group, ...] = (
+    "Source", "Network", "Mosaic", "Unit", "Looking back", "Lab", "Gallery", "Capture", "Window",
+)  # fmt: skip
 
 Need = Literal[
     "network", "unit", "vector_free", "flexible", "frame", "pause", "seek", "speed", "loop", "step", "slideshow",
-    "mirror", "motion", "loading", "pinned", "labels", "run", "more",
+    "mirror", "motion", "loading", "pinned", "labels", "run", "more", "entry", "entries", "pair",
+    "kept", "unsaved", "deleted",
 ]  # fmt: skip
 
 REASONS: dict[Need, str] = {
@@ -40,6 +43,12 @@ REASONS: dict[Need, str] = {
     "labels": "No network is loaded yet",
     "run": "No run of the shown tab goes on",
     "more": "No run of the shown tab has ended that could go on",
+    "entry": "Choose one picture of the gallery",
+    "entries": "No picture of the gallery is chosen",
+    "pair": "Choose two pictures of the gallery, or one that was made from a picture",
+    "kept": "Choose one picture of the gallery that is on the disk",
+    "unsaved": "Every chosen picture is on the disk",
+    "deleted": "Nothing was deleted from the gallery",
 }
 
 
@@ -56,6 +65,7 @@ class ActionSpec:
     checkable : whether it is a switch; the window keeps its mark up to date.
     needs : what there must be for it to be enabled; :data:`REASONS` says why it is not.
     icon : name in the theme's icon set, or empty.
+    focus_keys : key sequences that it has only while the focus is in its group's own panel.
     """
 
     id: str
@@ -66,6 +76,7 @@ class ActionSpec:
     checkable: bool = False
     needs: tuple[Need, ...] = ()
     icon: str = ""
+    focus_keys: tuple[str, ...] = ()
 
 
 # fmt: off
@@ -182,6 +193,24 @@ ACTIONS: tuple[ActionSpec, ...] = (
                ("Ctrl+E",), checkable=True),
     ActionSpec("lab.dream", "Dream on the live view", "Each frame begins from the last dream blended with it", "Lab",
                ("Shift+D",), checkable=True, needs=("network",)),
+    # Gallery
+    ActionSpec("gallery.show", "Gallery", "Go to the runs that have ended, in the lab", "Gallery", ("Ctrl+5",)),
+    ActionSpec("gallery.open", "Open the picture", "Show it large, with its options, figures and course", "Gallery",
+               needs=("entry",), focus_keys=("Return",)),
+    ActionSpec("gallery.compare", "Compare", "Lay two pictures over each other, or one over what it was made from",
+               "Gallery", needs=("pair",), focus_keys=("C",)),
+    ActionSpec("gallery.repeat", "Repeat the run", "The same run with the same options on the same picture", "Gallery",
+               needs=("entry",), focus_keys=("R",)),
+    ActionSpec("gallery.use", "Use as input", "Show the picture to the network", "Gallery",
+               needs=("kept",), focus_keys=("I",)),
+    ActionSpec("gallery.export", "Export…", "Save picture, film, options or values", "Gallery",
+               needs=("entry",), focus_keys=("Ctrl+E",)),
+    ActionSpec("gallery.save", "Save again", "Try again to keep on the disk what could not be written", "Gallery",
+               needs=("unsaved",)),
+    ActionSpec("gallery.delete", "Delete from the gallery", "Take the chosen pictures out; it can be undone", "Gallery",
+               needs=("entries",), focus_keys=("Del",)),
+    ActionSpec("gallery.undo", "Undo the deletion", "Bring back what was deleted last", "Gallery",
+               needs=("deleted",), focus_keys=("Ctrl+Z",)),
     # Capture
     ActionSpec("capture.window", "Snapshot of the window…",
                "Save the window as PNG", "Capture", ("Ctrl+S",)),
@@ -220,9 +249,16 @@ def shortcut_text(spec: ActionSpec) -> str:
     return QKeySequence(spec.shortcuts[0]).toString(QKeySequence.SequenceFormat.NativeText)
 
 
+def focus_key_text(spec: ActionSpec) -> str:
+    """The key that it has while the focus is in its group's panel, as this platform writes it, or an empty text."""
+    if not spec.focus_keys:
+        return ""
+    return QKeySequence(spec.focus_keys[0]).toString(QKeySequence.SequenceFormat.NativeText)
+
+
 def tooltip(spec: ActionSpec, missing: Iterable[Need] = ()) -> str:
     """What the action does, its shortcut, and why it is not available, if it is not."""
-    key = shortcut_text(spec)
+    key = shortcut_text(spec) or focus_key_text(spec)
     text = f"{spec.help} ({key})" if key else spec.help
     reasons = [REASONS[need] for need in missing]
     return f"{text}\n{reasons[0]}" if reasons else text

@@ -13,14 +13,14 @@ COLUMNS: tuple[tuple[Group, ...], ...] = (
     ("Source", "Capture"),
     ("Network", "Mosaic"),
     ("Unit", "Lab"),
-    ("Looking back", "Window"),
+    ("Looking back", "Gallery", "Window"),
 )
 
 
 def key_text(spec: ActionSpec) -> str:
-    """All shortcuts of an action as this platform writes them."""
+    """All shortcuts of an action as this platform writes them, also those that it has in its own panel only."""
     native = QKeySequence.SequenceFormat.NativeText
-    return "  ".join(QKeySequence(key).toString(native) for key in spec.shortcuts)
+    return "  ".join(QKeySequence(key).toString(native) for key in (*spec.shortcuts, *spec.focus_keys))
 
 
 class HelpSheet(QWidget):
@@ -138,7 +138,7 @@ def _group(group: Group) -> QGridLayout:
     grid.setHorizontalSpacing(theme.LARGE)
     grid.setVerticalSpacing(theme.TIGHT)
     for spec in ACTIONS:
-        if spec.group == group and spec.shortcuts:
+        if spec.group == group and (spec.shortcuts or spec.focus_keys):
             keys = QLabel(key_text(spec))
             keys.setProperty("role", "quiet")
             text = QLabel(spec.text.rstrip("…"))

@@ -12,6 +12,9 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QStatusBar, QVBo
 from deepvis.messages import (
     EngineStatus,
     Event,
+    GalleryChanged,
+    GalleryExport,
+    GalleryOpened,
     GridResult,
     LoadProgress,
     NetworkFailed,
@@ -32,6 +35,7 @@ from deepvis.ui.capture_commands import CaptureCommands
 from deepvis.ui.center_card import CenterCard
 from deepvis.ui.command_palette import CommandPalette
 from deepvis.ui.docks import Docks, geometry_text, make_dock, restore_geometry
+from deepvis.ui.gallery_commands import GalleryCommands
 from deepvis.ui.help_sheet import HelpSheet
 from deepvis.ui.lab_commands import LabCommands
 from deepvis.ui.look_memory import look_changes, look_text
@@ -114,10 +118,11 @@ class MainWindow(QMainWindow):
         self.captures = CaptureCommands(self, backend, self.state, store, self.requests, lambda: self._grid, self.log)
         self.window_commands = WindowCommands(self, store)
         self.lab_commands = LabCommands(self)
+        self.gallery = GalleryCommands(self, backend, store)
         self.unit_images = UnitImages(self.state, backend, self.lab_commands.begin_class_image, self)
         handlers: dict[str, Callable[..., object]] = {}
         parts = (self.view, self.sources, self.networks, self.captures, self.window_commands, self.lab_commands)
-        for part in parts:
+        for part in (*parts, self.gallery):
             handlers |= part.handlers()
         self.actions_ = Actions(handlers, self)
         self.addActions(self.actions_.all())
@@ -148,6 +153,7 @@ class MainWindow(QMainWindow):
         self.input_panel, self.predictions = InputPanel(self.state), PredictionsPanel(self.state)
         self.unit_panel, self.strongest = UnitPanel(self.state), StrongestPanel(self.state)
         self.lab = LabPanel(self.state, self._backend)
+        self.lab.add_side(self.gallery.panel)
         self.lab.set_large(EnlargedView(self.grid_panel, center))
         self.unit_menu = UnitMenu(self.grid_panel.view, self.state, self.actions_)
         self.panels = (self.input_panel, self.predictions, self.grid_panel, self.unit_panel, self.strongest, self.lab)
@@ -226,6 +232,7 @@ class MainWindow(QMainWindow):
         self.unit_panel.maximise.connect(self.unit_images.maximise)
         self.unit_images.changed.connect(self._show_unit_images)
         self.state.changed.connect(self._show_unit_images)
+        self.gallery.changed.connect(lambda: self.actions_.set_available(self._available()))
         self.log.changed.connect(self._follow_log)
         panel = self.grid_panel
         panel.room_changed.connect(self.requests.room_changed)
@@ -286,8 +293,10 @@ class MainWindow(QMainWindow):
                 self._grid = None
                 self.networks.show_ready(event.info)
                 self._explain_layer(event.info)
+                self.gallery.network_ready(event.info)
             case NetworkFailed():
                 self.networks.show_failed(event)
+                self.gallery.network_failed()
             case SourceStatus():
                 self.sources.show_status(event)
             case EngineStatus():
@@ -296,6 +305,13 @@ class MainWindow(QMainWindow):
                 self.lab.show_status(event)
                 self.unit_images.show_status(event)
                 self.status_bar.show_run(event)
+            case GalleryChanged():
+                self.gallery.refresh()
+                self._show_unit_images()
+            case GalleryOpened():
+                self.gallery.show_opened(event)
+            case GalleryExport():
+                self.gallery.show_export(event)
             case _:
                 return
 
@@ -363,6 +379,7 @@ class MainWindow(QMainWindow):
             "more": self.lab.panel.runs.continuable is not None,
         }
         facts |= {control: control in self.playback.controls for control in CONTROLS}
+        facts |= self.gallery.available()
         return frozenset(need for need, holds in facts.items() if holds)
 
     def _refresh_marks(self) -> None:
