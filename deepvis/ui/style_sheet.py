@@ -4,6 +4,7 @@ Widgets ask for a look through the dynamic property ``role`` (``widget.setProper
 
 - labels: ``title``, ``quiet``, ``figure`` (tabular), ``figure-quiet``, ``warning``, ``error``, ``good``
 - frames and plain widgets: ``panel``, ``window``, ``raised``, ``hairline``, ``toast``
+- lists: ``clear`` (no ground and no frame of their own)
 - buttons: ``primary`` (the one thing to do), ``flat`` (no ground until hovered), ``link``
 """
 
@@ -167,6 +168,7 @@ QListView, QTreeView, QTableView, QPlainTextEdit, QTextEdit, QTextBrowser {
     background: $panel; border: 1px solid $line; border-radius: ${px6}px; alternate-background-color: $raised;
 }
 QListView:focus, QTreeView:focus, QTableView:focus, QPlainTextEdit:focus, QTextEdit:focus { border-color: $accent; }
+QListView[role="clear"], QListView[role="clear"]:focus { background: transparent; border: none; }
 QListView::item, QTreeView::item { min-height: ${px24}px; padding: 0 ${px8}px; border-radius: ${px4}px; }
 QListView::item:hover, QTreeView::item:hover, QTableView::item:hover { background: $hover; }
 QListView::item:selected, QTreeView::item:selected, QTableView::item:selected {

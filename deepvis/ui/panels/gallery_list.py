@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QFontMetricsF,
     QKeyEvent,
@@ -28,21 +28,25 @@ from deepvis.messages import GalleryEntry
 from deepvis.ui import theme
 from deepvis.ui.actions import ACTIONS
 from deepvis.ui.panels import gallery_text
-from deepvis.ui.panels.gallery_model import ENTRY, GalleryModel
+from deepvis.ui.panels.gallery_model import ENTRY, GalleryModel, Index
 
 _WIDTH = 108
 """Width of a cell that is aimed at, in logical pixels at scale 1."""
 
 
 class GalleryDelegate(QStyledItemDelegate):
-    """Paints one entry: its thumbnail, marks on it, and two lines of text."""
+    """Paints one entry: its thumbnail, marks on it, and three lines of text."""
 
     def __init__(self, model: GalleryModel, parent: QWidget) -> None:
         super().__init__(parent)
         self._model = model
 
+    def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:  # noqa: D102
+        view = self.parent()
+        return view.gridSize() if isinstance(view, QListView) else super().sizeHint(option, _index)
+
     def paint(  # noqa: D102
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+        self, painter: QPainter, option: QStyleOptionViewItem, index: Index
     ) -> None:
         entry: GalleryEntry = index.data(ENTRY)
         palette = theme.current()
@@ -99,7 +103,8 @@ class GalleryDelegate(QStyledItemDelegate):
         palette = theme.current()
         lines = (
             (theme.body_font(), "accent_text" if chosen else "text", gallery_text.title(entry)),
-            (theme.figure_font(), "quiet", gallery_text.caption(entry, time.time())),
+            (theme.figure_font(), "quiet", entry.kind),
+            (theme.figure_font(), "quiet", gallery_text.place_and_time(entry, time.time())),
         )
         top = place.top() + 2
         for font, token, text in lines:
@@ -156,7 +161,7 @@ class GalleryList(QListView):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setDragEnabled(True)
         self.setMouseTracking(True)
-        self.setFrameShape(QListView.Shape.NoFrame)
+        self.setProperty("role", "clear")
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._keys = {QKeySequence(key)[0].toCombined(): spec.id for spec in ACTIONS for key in spec.focus_keys}
         self._empty = gallery_text.EMPTY
@@ -214,16 +219,17 @@ class GalleryList(QListView):
 
     def _fit(self) -> None:
         """Cells as wide as a whole number of them fills the column."""
-        width = self.viewport().width()
+        # A cell that reached the very edge would be put into the next line.
+        width = self.viewport().width() - 1
         columns = max(1, round(width / theme.scaled(_WIDTH)))
         side = max(theme.scaled(48), width // columns)
         body, figure = QFontMetricsF(theme.body_font()), QFontMetricsF(theme.figure_font())
-        height = side + int(body.height() + figure.height()) + theme.TIGHT
+        height = side + int(body.height() + 2 * figure.height()) + theme.TIGHT
         self.setGridSize(QSize(side, height))
         self.setIconSize(QSize(side, side))
 
     def sizeHint(self) -> QSize:  # noqa: D102
-        return QSize(theme.scaled(2 * _WIDTH + 24), theme.scaled(160))
+        return QSize(theme.scaled(3 * _WIDTH + 16), theme.scaled(160))
 
     def minimumSizeHint(self) -> QSize:  # noqa: D102
         return QSize(theme.scaled(_WIDTH), theme.scaled(80))

@@ -30,10 +30,14 @@ def when(created: float, now: float) -> str:
     return f"{then.day} {then:%b}" if then.year == today.year else f"{then.day} {then:%b %Y}"
 
 
+def place_and_time(entry: GalleryEntry, now: float) -> str:
+    """On which network, and when."""
+    return f"{entry.network} · {when(entry.created, now)}"
+
+
 def caption(entry: GalleryEntry, now: float) -> str:
-    """The second line of an entry: what kind of run, on which network, and when."""
-    kind = f"{entry.kind} · " if entry.title else ""
-    return f"{kind}{entry.network} · {when(entry.created, now)}"
+    """What kind of run, on which network, and when."""
+    return f"{entry.kind} · {place_and_time(entry, now)}"
 
 
 def state_text(entry: GalleryEntry) -> str:
