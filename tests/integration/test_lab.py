@@ -51,7 +51,7 @@ def test_an_occlusion_run_fills_in_is_shown_saved_and_can_fail(live: MainWindow,
     patch = side // 4
     panel.form.set_values({"patch": patch, "stride": patch // 2, "batch": 8})
     panel.begin()
-    qtbot.waitUntil(lambda: panel.figures.text().startswith("done"), timeout=120_000)
+    qtbot.waitUntil(lambda: panel.controls.figures.text().startswith("done"), timeout=120_000)
     maps = panel.view.maps
     assert maps.known.all()
     assert maps.places == (7, 7)
@@ -68,7 +68,7 @@ def test_an_occlusion_run_fills_in_is_shown_saved_and_can_fail(live: MainWindow,
         assert str(saved["label"]) == maps.label
     panel.form.set_values({"patch": 500, "stride": None})
     panel.begin()
-    qtbot.waitUntil(lambda: panel.figures.text() == "failed", timeout=60_000)
-    assert "500" in panel.error.text()
-    assert str(side) in panel.error.text()
+    qtbot.waitUntil(lambda: panel.controls.figures.text() == "failed", timeout=60_000)
+    assert "500" in panel.controls.error.text()
+    assert str(side) in panel.controls.error.text()
     assert panel.view.maps is maps

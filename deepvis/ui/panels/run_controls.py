@@ -49,6 +49,7 @@ class RunControls(QWidget):
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName("Progress")
         self.figures = Figure("paused · step 99999 of 99999 · 0:00:00 left", quiet=True)
+        self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.course = CourseView(placeholder="The figures appear here, step by step")
         self.note = label("", "warning", wrap=True)
         self.note.setAccessibleName("What is to be known")
@@ -65,7 +66,7 @@ class RunControls(QWidget):
         column.setSpacing(theme.SMALL)
         column.addLayout(row(self.start, self.pause, self.cancel, 1))
         column.addWidget(self.progress)
-        column.addLayout(row(self.figures, 1))
+        column.addWidget(self.figures)
         column.addWidget(self.course, 1)
         # Two lines are kept free for messages, so that nothing moves when one comes.
         self._messages = QWidget()

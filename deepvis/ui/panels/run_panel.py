@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from deepvis.messages import Frame, Problem, RunStatus, ViewResult
 from deepvis.ui import theme
@@ -25,7 +25,7 @@ from deepvis.ui.panels.run_list import RunList
 from deepvis.ui.view_state import ViewState
 from deepvis.ui.views.course import Course
 
-_FORM_WIDTH, _CONTROLS_WIDTH, _HEIGHT = 296, 292, 232
+_FORM_WIDTH, _CONTROLS_WIDTH, _VIEW_WIDTH, _HEIGHT = 288, 292, 224, 232
 _EVERY_MS = 40
 """A run that makes steps faster is shown so often, and its last step in any case."""
 
@@ -115,6 +115,8 @@ class RunPanel(QWidget):
         outer.addWidget(options)
         outer.addWidget(self.controls)
         outer.addWidget(self.view, 1)
+        # Views give their parts fixed sizes by the room that they have; the room must not be held open by them.
+        self.view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self._columns_layout = outer
         self._away = label("The pictures are shown above. Ctrl+E or Esc brings them back", "quiet", wrap=True)
         self._away.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -409,6 +411,7 @@ class RunPanel(QWidget):
         for column, width in zip(self._columns, (_FORM_WIDTH, _CONTROLS_WIDTH), strict=True):
             column.setFixedWidth(theme.scaled(width))
         self.controls.follow_scale()
+        self.view.setMinimumWidth(theme.scaled(_VIEW_WIDTH))
         # The figures come with the first step; a scroll bar that came with them would move everything.
         self.setMinimumHeight(theme.scaled(_HEIGHT))
 

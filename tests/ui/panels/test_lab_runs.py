@@ -17,8 +17,9 @@ from deepvis.messages import RunStatus
 from deepvis.ui import theme
 from deepvis.ui.main_window import MainWindow
 from deepvis.ui.panels.lab_panel import LabPanel
+from deepvis.ui.panels.run_controls import run_text
 from deepvis.ui.panels.run_list import RunList
-from deepvis.ui.panels.run_panel import RunPanel, run_text
+from deepvis.ui.panels.run_panel import RunPanel
 from deepvis.ui.view_state import ViewState
 from tests.ui import occlusion_run as script
 from tests.ui.fixtures import FakeBackend, network_info, photograph
@@ -28,6 +29,7 @@ from tests.ui.fixtures import FakeBackend, network_info, photograph
 def panel(window: MainWindow) -> RunPanel:
     """The lab is open at occlusion."""
     window.activateWindow()
+    window.lab.show_run("occlusion")
     window.actions_["window.lab"].trigger()
     QApplication.processEvents()
     return window.lab.panels["occlusion"]
@@ -58,7 +60,7 @@ def test_the_lab_is_hidden_until_it_is_opened_and_then_has_the_focus(window: Mai
     QTest.keyClick(window.grid_panel.view, Qt.Key.Key_Y)
     assert not window.docks.lab.isHidden()
     assert window.actions_["window.lab"].isChecked()
-    assert QApplication.focusWidget() is window.lab.panels["occlusion"].start
+    assert QApplication.focusWidget() is window.lab.panel.controls.start
     window.actions_["window.lab"].trigger()
     assert window.docks.lab.isHidden()
     window.actions_["window.lab"].trigger()
@@ -75,7 +77,7 @@ def test_the_lab_stands_below_everything_and_leaves_room_for_the_mosaic(panel: R
 
 def test_start_runs_on_the_frame_that_is_shown_and_freezes_it(panel: RunPanel, backend: FakeBackend) -> None:
     panel.form.set_values({"patch": 9, "fill": 128, "target": "tractor"})
-    press(panel.start)
+    press(panel.controls.start)
     ((_, name, options, image),) = calls(backend, "start_run")
     assert name == "occlusion"
     assert options == {"target": 6, "patch": 9, "stride": None, "fill": 128, "precision": "fp32", "batch": None}
@@ -88,17 +90,17 @@ def test_a_file_is_passed_by_its_path_and_freezes_nothing(
 ) -> None:
     path = str(tmp_path / "a picture.png")
     panel.use_file(path)
-    assert panel.picture.currentText() == "a picture.png"
-    press(panel.start)
+    assert panel.input.choice.currentText() == "a picture.png"
+    press(panel.controls.start)
     assert calls(backend, "start_run")[0][3] == path
     assert calls(backend, "freeze") == []
-    panel.picture.setCurrentIndex(0)
-    press(panel.start)
+    panel.input.choice.setCurrentIndex(0)
+    press(panel.controls.start)
     assert calls(backend, "start_run")[1][3] is photograph("chelsea")
 
 
 def test_the_file_button_asks_for_a_picture(panel: RunPanel, window: MainWindow, qtbot: QtBot) -> None:
-    press(panel.file)
+    press(panel.input.file)
     (dialog,) = window.findChildren(QFileDialog)
     assert "*.png" in dialog.nameFilters()[0]
     assert "mp4" not in dialog.nameFilters()[0]
@@ -107,40 +109,40 @@ def test_the_file_button_asks_for_a_picture(panel: RunPanel, window: MainWindow,
 
 def test_a_value_that_is_not_allowed_starts_nothing_and_says_why(panel: RunPanel, backend: FakeBackend) -> None:
     panel.form.fields["patch"].set_value(0)
-    press(panel.start)
+    press(panel.controls.start)
     assert calls(backend, "start_run") == []
-    assert panel.error.text() == "Patch 0 is out of range: it is at least 1 px"
+    assert panel.controls.error.text() == "Patch 0 is out of range: it is at least 1 px"
     panel.form.fields["patch"].set_value(3)
-    assert panel.error.text() == ""
-    press(panel.start)
+    assert panel.controls.error.text() == ""
+    press(panel.controls.start)
     assert len(calls(backend, "start_run")) == 1
 
 
 def test_progress_steps_and_time_left_are_shown(panel: RunPanel, backend: FakeBackend) -> None:
-    press(panel.start)
-    assert panel.figures.text() == "queued"
+    press(panel.controls.start)
+    assert panel.controls.figures.text() == "queued"
     queued, first, second, done = script.statuses(1)
     send(backend, queued, first)
     total = script.ROWS * script.COLUMNS
-    assert panel.figures.text() == f"step {first.update.step} of {total} · 0:01 left"
-    assert (panel.progress.value(), panel.progress.maximum()) == (first.update.step, total)
+    assert panel.controls.figures.text() == f"step {first.update.step} of {total} · 0:01 left"
+    assert (panel.controls.progress.value(), panel.controls.progress.maximum()) == (first.update.step, total)
     assert panel.view.maps is not None
     assert not panel.view.maps.known.all()
     send(backend, second, done)
-    assert panel.figures.text() == f"done · {total} steps in 0:01"
-    assert panel.progress.value() == total
+    assert panel.controls.figures.text() == f"done · {total} steps in 0:01"
+    assert panel.controls.progress.value() == total
     assert panel.view.maps.known.all()
-    assert panel.metrics["largest_drop"].text() != ""
-    assert panel.metrics["probability"].text().endswith("%")
-    assert not panel.pause.isEnabled()
-    assert not panel.cancel.isEnabled()
+    assert panel.controls.course.text("largest_drop") != ""
+    assert panel.controls.course.text("probability").endswith("%")
+    assert not panel.controls.pause.isEnabled()
+    assert not panel.controls.cancel.isEnabled()
 
 
 def test_a_finished_run_stays_until_the_next_makes_a_step(panel: RunPanel, backend: FakeBackend) -> None:
-    press(panel.start)
+    press(panel.controls.start)
     send(backend, *script.statuses(1))
     shown = panel.view.maps
-    press(panel.start)
+    press(panel.controls.start)
     queued, first, *_ = script.statuses(2)
     send(backend, queued)
     assert panel.view.maps is shown
@@ -149,81 +151,86 @@ def test_a_finished_run_stays_until_the_next_makes_a_step(panel: RunPanel, backe
 
 
 def test_pause_continue_and_cancel_reach_the_backend(panel: RunPanel, backend: FakeBackend) -> None:
-    press(panel.start)
+    press(panel.controls.start)
     queued, first, second, _ = script.statuses(1)
     send(backend, queued, first)
-    assert panel.pause.text().strip() == "Pause"
-    width = panel.pause.width()
-    press(panel.pause)
+    assert panel.controls.pause.text().strip() == "Pause"
+    width = panel.controls.pause.width()
+    press(panel.controls.pause)
     send(backend, replace(first, state="paused"))
-    assert panel.pause.text().strip() == "Continue"
-    assert panel.pause.width() == width
-    assert panel.figures.text().startswith("paused · step")
-    press(panel.pause)
+    assert panel.controls.pause.text().strip() == "Continue"
+    assert panel.controls.pause.width() == width
+    assert panel.controls.figures.text().startswith("paused · step")
+    press(panel.controls.pause)
     send(backend, second)
-    press(panel.cancel)
+    press(panel.controls.cancel)
     send(backend, replace(second, state="cancelled"))
     assert calls(backend, "control_run") == [
         ("control_run", 1, "pause"), ("control_run", 1, "continue"), ("control_run", 1, "cancel"),
     ]  # fmt: skip
-    assert panel.figures.text().startswith("cancelled · step")
-    assert panel.save.isEnabled()
+    assert panel.controls.figures.text().startswith("cancelled · step")
+    assert panel.controls.save.isEnabled()
 
 
 def test_several_starts_queue_and_each_can_be_chosen_and_cancelled(panel: RunPanel, backend: FakeBackend) -> None:
     for _ in range(3):
-        press(panel.start)
+        press(panel.controls.start)
     send(backend, script.statuses(1)[0], script.statuses(2)[0], script.statuses(3)[0], script.statuses(1)[1])
-    texts = [panel.chosen.itemText(i) for i in range(panel.chosen.count())]
+    texts = [panel.controls.chosen.itemText(i) for i in range(panel.controls.chosen.count())]
     assert texts == ["Run 1 · running", "Run 2 · queued", "Run 3 · queued"]
-    panel.chosen.setCurrentIndex(2)
-    panel.chosen.activated.emit(2)
-    assert panel.figures.text() == "queued · 2 before it"
-    press(panel.cancel)
+    panel.controls.chosen.setCurrentIndex(2)
+    panel.controls.chosen.activated.emit(2)
+    assert panel.controls.figures.text() == "queued · 2 before it"
+    press(panel.controls.cancel)
     assert calls(backend, "control_run") == [("control_run", 3, "cancel")]
     send(backend, RunStatus(3, "occlusion", "cancelled"))
-    assert panel.figures.text().startswith("step")
+    assert panel.controls.figures.text().startswith("step")
     send(backend, script.statuses(1)[-1])
-    assert panel.figures.text() == "queued"
-    press(panel.cancel)
+    assert panel.controls.figures.text() == "queued"
+    press(panel.controls.cancel)
     assert calls(backend, "control_run")[-1] == ("control_run", 2, "cancel")
-    assert not panel.chosen.isEnabled()
+    assert not panel.controls.chosen.isEnabled()
 
 
 def test_a_failed_run_says_why_in_the_panel_and_in_the_log(
     panel: RunPanel, window: MainWindow, backend: FakeBackend
 ) -> None:
-    press(panel.start)
+    press(panel.controls.start)
     send(backend, failed("patch 300 is larger than the picture; it is 1 to 128 px"))
-    assert panel.error.text() == "Patch 300 is larger than the picture; it is 1 to 128 px"
+    assert panel.controls.error.text() == "Patch 300 is larger than the picture; it is 1 to 128 px"
     (entry,) = [e for e in window.log.entries() if e.problem.severity == "error"]
     assert entry.problem.title == "Occlusion failed"
     assert "300" in entry.problem.cause
     assert entry.problem.remedy
-    assert panel.figures.text() == "failed"
-    press(panel.start)
-    assert panel.error.text() == ""
+    assert panel.controls.figures.text() == "failed"
+    press(panel.controls.start)
+    assert panel.controls.error.text() == ""
 
 
 def test_a_run_that_fails_leaves_the_one_before_it_on_show(panel: RunPanel, backend: FakeBackend) -> None:
-    press(panel.start)
+    press(panel.controls.start)
     send(backend, *script.statuses(1))
     shown = panel.view.maps
-    press(panel.start)
+    press(panel.controls.start)
     send(backend, failed("no memory", 2))
     assert panel.view.maps is shown
-    assert panel.start.isEnabled()
+    assert panel.controls.start.isEnabled()
 
 
 def test_the_form_and_the_buttons_stay_where_they_are_all_the_time(panel: RunPanel, backend: FakeBackend) -> None:
-    parts = (panel.start, panel.pause, panel.cancel, panel.progress, panel.form, panel.view, panel.chosen, panel.save)
+    controls = panel.controls
+    parts = (
+        controls.start, controls.pause, controls.cancel, controls.progress, controls.course, controls.chosen,
+        controls.more, controls.save, panel.form, panel.view,
+    )  # fmt: skip
 
     def places() -> list[object]:
-        QApplication.processEvents()
+        for _ in range(5):
+            QApplication.processEvents()
         return [(part.mapTo(panel, part.rect().topLeft()), part.size()) for part in parts]
 
     before = places()
-    press(panel.start)
+    press(panel.controls.start)
     for status in script.statuses(1):
         send(backend, status)
         assert places() == before
@@ -235,11 +242,11 @@ def test_the_form_and_the_buttons_stay_where_they_are_all_the_time(panel: RunPan
 def test_export_saves_the_picture_or_the_values(
     panel: RunPanel, window: MainWindow, backend: FakeBackend, tmp_path: Path, row: int, ending: str
 ) -> None:
-    assert not panel.save.isEnabled()
+    assert not panel.controls.save.isEnabled()
     panel.form.set_values({"patch": script.PATCH, "fill": 0})
-    press(panel.start)
+    press(panel.controls.start)
     send(backend, *script.statuses(1))
-    panel.save.menu().actions()[row].trigger()
+    panel.controls.save.menu().actions()[row].trigger()
     (dialog,) = window.findChildren(QFileDialog)
     assert "occlusion Chihuahua" in dialog.selectedFiles()[0]
     path = str(tmp_path / f"map.{ending}")
@@ -260,13 +267,13 @@ def test_export_saves_the_picture_or_the_values(
 
 
 def test_closing_while_a_run_goes_on_ends_well(panel: RunPanel, window: MainWindow, backend: FakeBackend) -> None:
-    press(panel.start)
+    press(panel.controls.start)
     queued, first, second, done = script.statuses(1)
     send(backend, queued, first)
     window.close()
     assert not window.isVisible()
     send(backend, second, done)
-    assert panel.figures.text().startswith("done")
+    assert panel.controls.figures.text().startswith("done")
 
 
 def test_without_a_network_or_a_frame_it_says_what_to_do_next(qtbot: QtBot, qapp: QApplication) -> None:
@@ -276,33 +283,35 @@ def test_without_a_network_or_a_frame_it_says_what_to_do_next(qtbot: QtBot, qapp
     lab = LabPanel(state, backend)
     qtbot.addWidget(lab)
     panel = lab.panels["occlusion"]
-    assert not panel.start.isEnabled()
-    assert "No network is loaded yet" in panel.start.toolTip()
+    assert not panel.controls.start.isEnabled()
+    assert "No network is loaded yet" in panel.controls.start.toolTip()
     assert panel.form.fields == {}
     state.set_network(network_info())
     assert list(panel.form.fields) == ["target", "patch", "stride", "fill", "precision", "batch"]
-    assert not panel.start.isEnabled()
-    assert "No picture yet" in panel.start.toolTip()
+    assert not panel.controls.start.isEnabled()
+    assert "No picture yet" in panel.controls.start.toolTip()
     panel.use_file("/pictures/cat.png")
-    assert panel.start.isEnabled()
+    assert panel.controls.start.isEnabled()
     panel.begin()
     assert calls(backend, "start_run")[0][3] == "/pictures/cat.png"
 
 
 def test_a_state_of_another_kind_of_run_changes_nothing(panel: RunPanel, backend: FakeBackend) -> None:
     send(backend, replace(script.statuses(9)[1], name="deep dream"))
-    assert panel.figures.text() == ""
+    assert panel.controls.figures.text() == ""
     assert panel.view.maps is None
 
 
 def test_the_keyboard_reaches_everything_from_left_to_right(panel: RunPanel, backend: FakeBackend) -> None:
-    press(panel.start)
+    press(panel.controls.start)
     send(backend, *script.statuses(1)[:2])
+    controls = panel.controls
     wanted = [
-        panel.picture, panel.file, *(field.focusProxy() for field in panel.form.fields.values()), panel.reset,
-        panel.start, panel.pause, panel.cancel, panel.save, panel.view.map, panel.view.opacity, panel.view.picture,
+        panel.presets, panel.reset, panel.input.choice, panel.input.file,
+        *(field.focusProxy() for field in panel.form.fields.values()), controls.start, controls.pause, controls.cancel,
+        controls.course, controls.save, panel.view.map, panel.view.opacity, panel.view.picture,
     ]  # fmt: skip
-    panel.picture.setFocus()
+    panel.presets.setFocus()
     reached = []
     for _ in range(40):
         widget = QApplication.focusWidget()
@@ -345,7 +354,7 @@ def test_the_line_of_progress_is_plain(change: dict[str, object], text: str) -> 
 def test_theme_and_size_of_type_can_change_while_a_run_is_shown(
     panel: RunPanel, window: MainWindow, backend: FakeBackend
 ) -> None:
-    press(panel.start)
+    press(panel.controls.start)
     send(backend, *script.statuses(1))
     dark = window.lab.grab().toImage()
     window.actions_["window.theme"].trigger()
