@@ -169,7 +169,7 @@ def _help(item: Option) -> str:
         parts.append(f"where {flag(name)} is {' or '.join(_text(value) for value in values)}")
     if item.required:
         parts.append("must be given")
-    elif item.default is not None:
+    elif item.default is not None and item.default != ():
         parts.append(f"default {_text(item.default)}")
     line = item.help[:1].lower() + item.help[1:] if item.help[:2].istitle() else item.help
     return _plain(f"{line} ({'; '.join(parts)})" if parts else line)
