@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 
 from deepvis.backend.device import agrees, is_out_of_memory
-from deepvis.backend.network import Image, Network, Target
+from deepvis.backend.network import Image, Network, NetworkError, Target
 from deepvis.backend.runs.base import Needs
 from deepvis.colormaps import colorize
 from deepvis.messages import FloatArray, Precision, RunUpdate, Size, UInt8Array
@@ -308,16 +308,24 @@ class _Batches:
 
     def __init__(self, net: Network, x: torch.Tensor, cover: torch.Tensor) -> None:
         self._net = net
-        layout = torch.channels_last
-        self._x = x.to(net.dtype).contiguous(memory_format=layout)
-        self._cover = cover.to(net.dtype).contiguous(memory_format=layout)
+        self._layout = torch.channels_last
+        self._x = x.to(net.dtype).contiguous(memory_format=self._layout)
+        self._cover = cover.to(net.dtype).contiguous(memory_format=self._layout)
         self._buffer = self._x[:0]
         self._writes_input = False
 
     def whole_logits(self) -> torch.Tensor:
         """float32 (classes,) of the picture without a window, on the CPU."""
         probe = self._x.clone()
-        logits = self._net.forward(probe)[0].cpu()
+        try:
+            logits = self._net.forward(probe)[0].cpu()
+        except NetworkError:
+            if self._layout == torch.contiguous_format:
+                raise
+            # A network that calls view on its activations stands no other memory layout than the plain one.
+            self._layout = torch.contiguous_format
+            self._x, self._cover = self._x.contiguous(), self._cover.contiguous()
+            return self.whole_logits()
         self._writes_input = not torch.equal(probe, self._x)
         return logits
 
@@ -325,7 +333,7 @@ class _Batches:
         """float32 (windows, classes) on the CPU, of the picture with a window at each box."""
         with torch.inference_mode():
             if self._buffer.shape[0] < len(boxes):
-                self._buffer = self._x.repeat(len(boxes), 1, 1, 1).contiguous(memory_format=torch.channels_last)
+                self._buffer = self._x.repeat(len(boxes), 1, 1, 1).contiguous(memory_format=self._layout)
             batch = self._buffer[: len(boxes)]
             for copy, (top, left, bottom, right) in zip(batch, boxes, strict=True):
                 copy[:, top:bottom, left:right] = self._cover[0, :, top:bottom, left:right]

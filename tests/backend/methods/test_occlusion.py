@@ -76,6 +76,26 @@ def test_the_map_does_not_depend_on_the_batch_size(batch, tiny, image, close):
     close(methods.occlusion(tiny, image, 2, 12, 6, batch=batch).logit, chosen.logit)
 
 
+class Viewing(nn.Module):
+    """Calls view on its activations, as old networks do: only the plain memory layout can be viewed so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4 * 14 * 14, 5)
+
+    def forward(self, x):
+        x = torch.relu(self.conv(x))
+        return self.head(x.view(x.size(0), -1))
+
+
+def test_a_network_that_stands_one_memory_layout_only_is_occluded_too(close):
+    torch.manual_seed(0)
+    net = Network(Viewing().eval(), input_size=(16, 16))
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    expected = brute_force(net, pixels, 2, 6, 3, 0)
+    close(methods.occlusion(net, pixels, 2, 6, 3).logit, expected[1])
+
+
 def test_the_window_is_black_in_pixel_space(tiny, image):
     found = methods.occlusion(tiny, image, 2, 12, 12)
     top, left, bottom, right = found.box(1, 2)
