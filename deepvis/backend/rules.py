@@ -152,11 +152,12 @@ def obey(tensors: Iterable[torch.Tensor], switch: RuleSwitch) -> bool:
     while waiting:
         node = waiting.pop()
         name = node.name()
-        if name == _HIDDEN:
+        if name in _RECTIFIERS:
+            answer = _answer(node, name, switch)
+            if answer is not None:
+                found.append((node, answer))
+        elif name == _HIDDEN:
             return False
-        answer = _answer(node, name, switch)
-        if answer is not None:
-            found.append((node, answer))
         for following, _ in node.next_functions:
             if following is not None and following not in seen:
                 seen.add(following)
@@ -166,19 +167,18 @@ def obey(tensors: Iterable[torch.Tensor], switch: RuleSwitch) -> bool:
     return True
 
 
+_OPEN = frozenset({"ReluBackward0", "HardtanhBackward0"})
+"""Nodes whose derivative is 0 at the bounds, as the rules have it."""
+
+_RECTIFIERS = _OPEN | {"ClampBackward0", "ClampBackward1", "ClampMinBackward0", "ClampMinBackward1"}
 _HIDDEN = "torch::autograd::CopySlices"
 
 
 def _answer(node: Node, name: str, switch: RuleSwitch) -> Callable[..., Any] | None:
-    """What a node's hook does, if it is the node of a rectifier."""
-    kind = name.removesuffix("0").removesuffix("1")
-    if kind in ("ReluBackward", "HardtanhBackward"):
-        # PyTorch's own derivative is 0 at the bounds: the interval is open.
+    """What the hook of such a node does, or None where its bounds are not those of a rectifier."""
+    if name in _OPEN:
         return _masked_answer(switch)
-    if kind not in ("ClampBackward", "ClampMinBackward"):
-        return None
-    low, high = getattr(node, "_saved_min", None), getattr(node, "_saved_max", None)
-    bounds = _clamp_bounds({"min": low, "max": high})
+    bounds = _clamp_bounds({name: getattr(node, f"_saved_{name}", None) for name in ("min", "max")})
     if bounds is None:
         return None
     z: torch.Tensor = node._saved_self  # type: ignore[attr-defined]
