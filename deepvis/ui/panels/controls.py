@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from deepvis.ui import theme
 from deepvis.ui.view_state import ViewState
+from deepvis.ui.views.pace import Pace
 
 CHROME = "chrome"
 """Property of widgets that presentation mode hides: controls that nobody in the room needs to see."""
@@ -179,6 +180,7 @@ class Figure(QWidget):
         self._text = ""
         self._widest = widest
         self._token = "quiet" if quiet else "text"
+        self._pace = Pace(self)
         self._side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         theme.theme_changed.connect(self.updateGeometry)
@@ -195,7 +197,7 @@ class Figure(QWidget):
                 self._widest = text
                 self.updateGeometry()
             self.setAccessibleDescription(text)
-            self.update()
+            self._pace.update()
 
     def sizeHint(self) -> QSize:  # noqa: D102
         metrics = QFontMetrics(theme.figure_font())

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from deepvis.colormaps import color_table
 from deepvis.ui import theme
 from deepvis.ui.views.numbers import format_value
+from deepvis.ui.views.pace import Pace
 from deepvis.ui.views.picture import Picture
 
 _BAR_WIDTH, _BAR_HEIGHT, _CAPTION_BAR = 96, 8, 4
@@ -35,6 +36,7 @@ class ColorScale(QWidget):
         wide = QSizePolicy.Policy.Fixed if caption is None else QSizePolicy.Policy.Expanding
         self.setSizePolicy(wide, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Colour scale")
+        self._pace = Pace(self)
         theme.theme_changed.connect(self.updateGeometry)
 
     def set_scale(self, colormap: str, low: float, high: float) -> None:
@@ -44,10 +46,10 @@ class ColorScale(QWidget):
         if colormap != self._colormap:
             self._picture = Picture(color_table(colormap)[None])
         self._colormap, self._low, self._high = colormap, low, high
-        text = f"{format_value(low)} to {format_value(high)}, {colormap}"
-        self.setAccessibleDescription(text)
-        self.setToolTip(f"Values from {format_value(low)} to {format_value(high)} in the colours of {colormap}")
-        self.update()
+        ends = f"{format_value(low)} to {format_value(high)}"
+        self.setAccessibleDescription(f"{ends}, {colormap}")
+        self.setToolTip(f"Values from {ends} in the colours of {colormap}")
+        self._pace.update()
 
     def clear(self) -> None:
         """Show no scale."""

@@ -24,6 +24,7 @@ from deepvis.ui.views.course import Course, thinned
 from deepvis.ui.views.numbers import format_percent, format_value
 
 _ROW_HEIGHT = 18
+_SPELLED = {"psnr": "PSNR", "ssim": "SSIM", "linf": "L∞", "l2": "L2", "l0": "L0"}
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 
 
@@ -252,6 +253,8 @@ class CourseView(QWidget):
 
 def title(name: str) -> str:
     """A figure's name for a person: ``feature_error`` as ``Feature error``."""
+    if name in _SPELLED:
+        return _SPELLED[name]
     words = name.replace("_", " ")
     return words[:1].upper() + words[1:]
 

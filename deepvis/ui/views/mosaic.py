@@ -73,6 +73,12 @@ class Canvas:
 
     def __init__(self) -> None:
         self._kept: dict[str, UInt8Array] = {}
+        self._key: tuple[object, ...] = ()
+
+    def prepared(self, key: tuple[object, ...]) -> bool:
+        """Whether what was drawn last was drawn for the same ``key``; from now on it is this one."""
+        same, self._key = key == self._key, key
+        return same
 
     def take(self, name: str, height: int, width: int) -> UInt8Array:
         """Memory for (height, width, 4) pixels, whatever is in it; the same again for the same size."""
@@ -110,7 +116,9 @@ def compose(
         height, width = min(height, largest), min(width, largest)
     drawn = canvas.take("mosaic", rows * (height + gap), columns * (width + gap))
     pixels = _words(drawn)
-    pixels[...] = ground
+    if not canvas.prepared((rows, height, columns, width, gap, ground)):
+        # The gaps stay as they are from frame to frame.
+        pixels[...] = ground
     tiles = pixels.reshape(rows, height + gap, columns, width + gap)[:, :height, :, :width]
     tiles[...] = _scaled(source, height, width, canvas)
     count = len(result.order)

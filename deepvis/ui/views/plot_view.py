@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from deepvis.messages import FloatArray
 from deepvis.ui import theme
 from deepvis.ui.views.numbers import format_value
+from deepvis.ui.views.pace import Pace
 
 
 class TimePlot(QWidget):
@@ -30,6 +31,7 @@ class TimePlot(QWidget):
         self._next = 0
         self._count = 0
         self._placeholder = placeholder
+        self._pace = Pace(self)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def append(self, value: float) -> None:
@@ -37,7 +39,7 @@ class TimePlot(QWidget):
         self._values[self._next] = value if math.isfinite(value) else np.nan
         self._next = (self._next + 1) % len(self._values)
         self._count = min(self._count + 1, len(self._values))
-        self.update()
+        self._pace.update()
 
     def clear(self) -> None:
         """Forget all values."""

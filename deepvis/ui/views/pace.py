@@ -1,0 +1,41 @@
+"""Readouts that nobody can read thirty times a second are painted ten times a second."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtWidgets import QWidget
+
+INTERVAL = 0.1
+"""Seconds between two paintings of a figure, a scale or a plot while values keep coming."""
+
+
+class Pace(QObject):
+    """Asks a widget to paint itself: at once after a pause, else when the interval is over.
+
+    Numbers that change with every frame flicker, and painting text costs as much as painting a picture. A value that
+    stays is always shown in the end.
+    """
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self._widget = widget
+        self._last = 0.0
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._paint)
+
+    def update(self) -> None:
+        """The widget shows something new."""
+        if self._timer.isActive():
+            return
+        left = self._last + INTERVAL - time.monotonic()
+        if left <= 0:
+            self._paint()
+        else:
+            self._timer.start(max(1, round(left * 1000)))
+
+    def _paint(self) -> None:
+        self._last = time.monotonic()
+        self._widget.update()
