@@ -178,7 +178,7 @@ def _answer(node: Node, name: str, switch: RuleSwitch) -> Callable[..., Any] | N
     """What the hook of such a node does, or None where its bounds are not those of a rectifier."""
     if name in _OPEN:
         return _masked_answer(switch)
-    bounds = _clamp_bounds({name: getattr(node, f"_saved_{name}", None) for name in ("min", "max")})
+    bounds = _clamp_bounds({bound: getattr(node, f"_saved_{bound}", None) for bound in ("min", "max")})
     if bounds is None:
         return None
     z: torch.Tensor = node._saved_self  # type: ignore[attr-defined]
