@@ -44,6 +44,9 @@ STEPS: Mapping[str, int] = {"fourier": 512, "maco": 512, "yosinski": 1000, "l2":
 RATES: Mapping[str, float] = {"fourier": 0.05, "maco": 0.05, "yosinski": 100.0, "l2": 1.0}
 """Learning rate of a recipe if nothing is said."""
 
+REGULARIZATION: Mapping[str, float] = {"fourier": 0.3, "l2": 0.001}
+"""Weight of the regularization of a recipe if nothing is said."""
+
 _YOSINSKI = ("recipe", ("yosinski",))
 _CHANGED = ("recipe", ("fourier", "maco"))
 
@@ -151,10 +154,19 @@ class ClassImage:
         when=("recipe", ("fourier", "maco", "l2")),
     )
     scale: float = option(
-        0.1, help="Largest random change of size, as a share", minimum=0, maximum=0.9, advanced=True, when=_CHANGED
+        0.25, help="Largest random change of size, as a share", minimum=0, maximum=0.9, advanced=True, when=_CHANGED
     )
     rotation: float = option(
-        10.0, help="Largest random turn", minimum=0, maximum=180, unit="°", advanced=True, when=_CHANGED
+        15.0, help="Largest random turn", minimum=0, maximum=180, unit="°", advanced=True, when=_CHANGED
+    )
+    smoothing: float = option(
+        0.7,
+        help="Sigma of a Gaussian that holds back the finest patterns",
+        minimum=0,
+        maximum=10,
+        unit="px",
+        advanced=True,
+        when=("recipe", ("fourier",)),
     )
     views: int = option(
         1, help="Random views at a step, whose mean is maximised", minimum=1, maximum=64, advanced=True, when=_CHANGED
@@ -165,8 +177,12 @@ class ClassImage:
         role="folder",
         when=("recipe", ("maco",)),
     )
-    regularization: float = option(
-        0.001, help="Weight λ of the picture's square", minimum=0, advanced=True, when=("recipe", ("l2",))
+    regularization: float | None = option(
+        None,
+        help="Pull towards mid grey: λ of l2, weight decay of fourier; none: the recipe's",
+        minimum=0,
+        advanced=True,
+        when=("recipe", ("fourier", "l2")),
     )
     progress: float | None = option(
         None,
@@ -314,8 +330,9 @@ class ClassImage:
 
     def _recipe(self, net: Network, size: Size, generator: torch.Generator) -> Recipe:
         rate = RATES[self.recipe] if self.learning_rate is None else self.learning_rate
+        regularization = REGULARIZATION.get(self.recipe, 0.0) if self.regularization is None else self.regularization
         if self.recipe == "l2":
-            return L2Ascent(net, size, generator, rate, self.regularization, l2_jitter(size, self.jitter))
+            return L2Ascent(net, size, generator, rate, regularization, l2_jitter(size, self.jitter))
         if self.recipe == "yosinski":
             settings = YosinskiSettings(
                 rate,
@@ -328,11 +345,14 @@ class ClassImage:
             )
             return YosinskiAscent(net, size, generator, settings)
         change = view_change(size, self.jitter, self.scale, self.rotation)
-        return ParameterizedAscent(net, self._picture(net, size, generator), generator, rate, change, self.views)
+        picture = self._picture(net, size, generator)
+        # The phases of maco are angles: they have no zero to be pulled to.
+        pull = regularization if self.recipe == "fourier" else 0.0
+        return ParameterizedAscent(net, picture, generator, rate, pull, change, self.views)
 
     def _picture(self, net: Network, size: Size, generator: torch.Generator) -> Parameterization:
         if self.recipe == "fourier":
-            return FourierPicture(net.channels, size, generator, net.device)
+            return FourierPicture(net.channels, size, generator, net.device, self.smoothing)
         pictures = photographs(self.folder)
         magnitude = mean_magnitude(pictures, net.channels, size) if pictures else natural_magnitude(net.channels, size)
         return PhasePicture(magnitude, size, generator, net.device)

@@ -50,15 +50,17 @@ class Parameterization(Protocol):
         ...
 
 
+def frequencies(size: Size) -> torch.Tensor:
+    """float32 (h, w // 2 + 1): the frequency of each entry of a real spectrum in cycles a pixel."""
+    height, width = size
+    return torch.from_numpy(np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])).float()
+
+
 def fourier_scale(size: Size) -> torch.Tensor:
     """float32 (h, w // 2 + 1): sqrt(w h) / max(f, 1 / max(w, h)) at the frequency f, in cycles a pixel, of each entry
     of a real spectrum. Photographs have magnitudes that fall with 1 / f."""
     height, width = size
-    rows = np.fft.fftfreq(height)[:, None]
-    columns = np.fft.rfftfreq(width)[None, :]
-    frequency = np.hypot(rows, columns)
-    scale = math.sqrt(width * height) / np.maximum(frequency, 1 / max(width, height))
-    return torch.from_numpy(scale.astype(np.float32))
+    return math.sqrt(width * height) / frequencies(size).clamp(min=1 / max(width, height))
 
 
 def colour_matrix(channels: int, device: torch.device) -> torch.Tensor:
@@ -77,11 +79,16 @@ class FourierPicture:
     ----------
     channels : 1 or 3. size : (h, w) of the picture.
     generator : of the noise that it begins with.
+    smoothing : sigma in pixels of a Gaussian blur on the way to the picture: the finest patterns, at which a network's
+        strides alias, then grow more slowly.
     """
 
-    def __init__(self, channels: int, size: Size, generator: torch.Generator, device: torch.device) -> None:
+    def __init__(
+        self, channels: int, size: Size, generator: torch.Generator, device: torch.device, smoothing: float = 0.0
+    ) -> None:
         self._size = size
-        self._scale = (fourier_scale(size) * _FOURIER_GAIN).to(device)
+        blur = torch.exp(-2 * (math.pi * smoothing * frequencies(size)) ** 2)
+        self._scale = (fourier_scale(size) * blur * _FOURIER_GAIN).to(device)
         self._colours = colour_matrix(channels, device)
         self.values = torch.empty(channels, *self._scale.shape, 2, device=device)
         self.renew(generator)

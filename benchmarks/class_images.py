@@ -1,0 +1,132 @@
+"""How surely networks recognise their own class images: ``python -m benchmarks.class_images --json FILE``.
+
+Each class image is judged as a person would have it: the 8-bit picture goes through the network the usual way. Counted
+are those that the network itself gives their class with at least 0.9, and those that have their class among the first
+five of a judge, another network, ``tinynet`` if nothing else is said.
+
+Figures are written after each class. Begun again with the same file, what is there already is not computed again, so
+that several processes may each measure one network into a file of its own, and one be stopped at any time. ``--steps``
+measures the time of a step beside that of the bare forward and backward pass instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from PIL import Image
+
+import deepvis
+from deepvis.backend.atomic_file import atomic
+from deepvis.backend.network import Network
+from deepvis.backend.runs.class_image import ClassImage
+from deepvis.backend.runs.precision import in_precision
+
+SURE = 0.9
+
+
+def measure(net: Network, judge: Network, run: ClassImage, pictures: Path | None) -> dict[str, Any]:
+    """One class image and what both networks say of it."""
+    began = time.perf_counter()
+    for update in run.steps(net):
+        result = update.result
+    seconds = time.perf_counter() - began
+    logits = torch.from_numpy(judge.logits(result.image))
+    index = judge.target_index(result.facts["label"])
+    if pictures is not None:
+        pictures.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(result.image).save(pictures / f"{net.name}-{result.facts['target']:03}.png")
+    return {
+        "label": result.facts["label"],
+        "probability": result.figures["probability"],
+        "judge_rank": int((logits > logits[index]).sum()) + 1,
+        "judge_probability": float(torch.softmax(logits, 0)[index]),
+        "seconds": seconds,
+    }
+
+
+def report(name: str, judge: str, found: dict[str, dict[str, Any]]) -> str:
+    """One line of the table."""
+    sure = sum(entry["probability"] >= SURE for entry in found.values())
+    first = sum(entry["judge_rank"] == 1 for entry in found.values())
+    five = sum(entry["judge_rank"] <= 5 for entry in found.values())
+    middle = statistics.median(entry["seconds"] for entry in found.values())
+    return (
+        f"{name}: {sure} of {len(found)} given their class with at least {SURE} by {name}; {first} first and {five} "
+        f"among the first five of {judge}; {middle:.1f} s each (median)"
+    )
+
+
+def step_times(net: Network, run: ClassImage, rounds: int) -> tuple[float, float]:
+    """Median milliseconds of a step, and of the bare pass and gradient of the same input; measured in turn."""
+    runner = in_precision(net, run.precision)
+    layout = torch.channels_last if runner.dtype is torch.bfloat16 else torch.contiguous_format
+    x = net.preprocessing.normalise(torch.rand(run.views, net.channels, *net.input_size, device=net.device))
+    x = x.to(runner.dtype).contiguous(memory_format=layout)
+    index = run.goal(net).index
+    steps = run.steps(net)
+    times: dict[str, list[float]] = {"step": [], "bare": []}
+    for number in range(rounds + 3):
+        began = time.perf_counter()
+        next(steps)
+        middle = time.perf_counter()
+        leaf = x.clone().requires_grad_()
+        torch.autograd.grad(runner.module(leaf)[:, index].sum(), leaf)
+        ended = time.perf_counter()
+        if number >= 3:
+            times["step"].append((middle - began) * 1000)
+            times["bare"].append((ended - middle) * 1000)
+    return statistics.median(times["step"]), statistics.median(times["bare"])
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--networks", nargs="+", default=["tinynet", "tinynet-robust"])
+    parser.add_argument("--judge", default="tinynet")
+    parser.add_argument("--classes", type=int, default=100, help="the first so many (100)")
+    parser.add_argument("--first", type=int, default=0, help="begin at this class (0)")
+    parser.add_argument("--recipe", default="fourier")
+    parser.add_argument("--iterations", type=int, default=None, help="steps each; none: the recipe's")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch (2)")
+    parser.add_argument("--json", type=Path, default=Path("class_images.json"), help="where figures are kept")
+    parser.add_argument("--pictures", type=Path, default=None, help="folder to keep the pictures in")
+    parser.add_argument(
+        "--steps", type=int, default=0, metavar="N", help="measure N steps beside the bare pass instead"
+    )
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if options.steps:
+        precisions: tuple[Literal["fp32", "auto"], ...] = ("fp32", "auto")
+        for name, precision in itertools.product(options.networks, precisions):
+            net = deepvis.load(name)
+            run = ClassImage(target=0, recipe=options.recipe, iterations=options.steps + 3, precision=precision)
+            step, bare = step_times(net, run, options.steps)
+            print(
+                f"{name} {precision}: step {step:.2f} ms, bare pass {bare:.2f} ms, ratio {step / bare:.3f}", flush=True
+            )
+        return
+    judge = deepvis.load(options.judge)
+    kept: dict[str, Any] = json.loads(options.json.read_text("utf-8")) if options.json.exists() else {}
+    for name in options.networks:
+        net = deepvis.load(name)
+        found = kept.setdefault(f"{name} {net.hash} {options.recipe} {options.iterations} seed {options.seed}", {})
+        for index in range(options.first, options.first + options.classes):
+            if str(index) in found:
+                continue
+            run = ClassImage(target=index, recipe=options.recipe, iterations=options.iterations, seed=options.seed)
+            found[str(index)] = measure(net, judge, run, options.pictures)
+            with atomic(options.json) as file:
+                file.write(json.dumps(kept, indent=1).encode())
+        print(report(name, options.judge, found), flush=True)
+
+
+if __name__ == "__main__":
+    main()
