@@ -114,7 +114,8 @@ def _layers(options: argparse.Namespace) -> int:
         for name, reason in catalogue.left_out:
             print(f"left out: {name}: {reason}")
     elif len(shown) < len(catalogue.layers):
-        print(f"and {len(catalogue.layers) - len(shown)} inner layers, with --all")
+        more = len(catalogue.layers) - len(shown)
+        print(f"and {more} inner layer{'s' if more != 1 else ''}, with --all")
     return 0
 
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
 
 from deepvis.messages import SourceStatus
+from deepvis.source_names import spoken
 from deepvis.ui import settings_store as settings
 from deepvis.ui.bridge import Backend
 from deepvis.ui.playback_bar import JUMP_SECONDS, SLIDESHOW_SECONDS, Playback
@@ -165,6 +166,7 @@ class SourceCommands(QObject):
         return self._store.get(settings.FOLDER)
 
     def _remember(self, spec: str) -> None:
+        spec = spoken(spec)  # passwords stay out of the settings
         self._store.set(settings.SOURCE, spec)
         if not spec.startswith("camera:"):
             self._store.set(settings.FILE_SOURCE, spec)

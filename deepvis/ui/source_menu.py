@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
 from deepvis.messages import CameraCard, Size
+from deepvis.source_names import spoken
 from deepvis.ui import theme
 from deepvis.ui.actions import Actions
 from deepvis.ui.bridge import Backend
@@ -57,7 +58,7 @@ def source_title(spec: str) -> str:
         return dict(SAMPLES).get(plain, plain[7:].capitalize())
     if spec == "pattern":
         return "Test pattern"
-    return spec if "://" in spec else Path(spec).name or spec
+    return spoken(spec) if "://" in spec else Path(spec).name or spec
 
 
 class CameraFinder(QObject):
@@ -147,7 +148,7 @@ class SourceMenu(QMenu):
         if recent:
             self.addSeparator()
             for spec in recent:
-                self._entry(source_title(spec), spec, "clock").setToolTip(spec)
+                self._entry(source_title(spec), spec, "clock").setToolTip(spoken(spec))
         self.addSeparator()
         for name in ("toggle", "fit", "motion"):
             self.addAction(self._actions[f"source.{name}"])

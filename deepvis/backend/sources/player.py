@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from deepvis.backend.mailbox import Mailbox
 from deepvis.backend.sources.reader import Changed, Ended, Failed, Reader
-from deepvis.backend.sources.source import CONTROLS, Source, SourceError, spoken
+from deepvis.backend.sources.source import CONTROLS, Source, SourceError
 from deepvis.messages import Event, Frame, Problem, ProblemSolved, SourceStatus, UInt8Array
+from deepvis.source_names import spoken
 
 _log = logging.getLogger(__name__)
 

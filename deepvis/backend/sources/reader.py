@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from deepvis.backend.mailbox import Mailbox
-from deepvis.backend.sources.source import Source, SourceError, spoken
+from deepvis.backend.sources.source import Source, SourceError
 from deepvis.messages import Frame, UInt8Array
+from deepvis.source_names import spoken
 
 _log = logging.getLogger(__name__)
 
@@ -85,8 +86,13 @@ class Reader(threading.Thread):
 
     @property
     def kind(self) -> Literal["file", "camera", "stream"]:
-        """The source's kind; a stream while it is not known, for only a server takes long to say what it is."""
-        return "stream" if self.source is None else self.source.kind
+        """The source's kind; while there is none yet, what its spec says: a busy computer may take long to see that a
+        file is missing, and that is no cable's fault."""
+        if self.source is not None:
+            return self.source.kind
+        if self.spec.startswith("camera:"):
+            return "camera"
+        return "stream" if "://" in self.spec else "file"
 
     def control(self, name: str, value: Any) -> None:
         """Steer the source as soon as it is between two frames."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -155,11 +154,6 @@ class Source(ABC):
             title=self.title if title is None else title,
             **more,
         )
-
-
-def spoken(spec: str) -> str:
-    """A spec as it may be shown and logged: without the name and password that a URL may hold."""
-    return re.sub(r"(?<=://)[^/?#]*@", "", spec)
 
 
 def same_picture(first: UInt8Array, second: UInt8Array) -> bool:

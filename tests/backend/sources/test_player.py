@@ -355,6 +355,21 @@ def test_a_slow_file_is_left_in_peace(watch: Watch) -> None:
     assert not watched.problems
 
 
+def test_a_missing_file_that_takes_long_to_miss_is_not_called_stalled(watch: Watch) -> None:
+    release = threading.Event()
+
+    def opener(spec: str) -> Source:
+        release.wait()
+        return open_source(spec)
+
+    watched = watch(opener=opener, patience=replace(PATIENCE, opening=0.01))
+    watched.player.open("missing.png")
+    watched.wait_for_looks(3)
+    assert watched.status.state == "opening"
+    release.set()
+    assert "cable" not in watched.wait_for_state("failed").remedy
+
+
 def test_the_last_word_is_closed(watch: Watch) -> None:
     watched = watch()
     watched.player.open("pattern")
