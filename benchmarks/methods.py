@@ -39,6 +39,7 @@ FORMATS = {"fp32": (torch.float32, False), "fp32 last": (torch.float32, True), "
 PARTS = ("back-projection", "occlusion")
 
 Contestant = Callable[[], object]
+Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +59,15 @@ class Ratio:
         return f"{self.what:<66} {self.value:5.2f}  ({self.low:.2f} to {self.high:.2f})  {self.shortest:5.2f}"
 
 
-def rounds(contestants: dict[str, Contestant], count: int) -> dict[str, list[float]]:
+def rounds(contestants: dict[str, Contestant], count: int, clock: Clock) -> dict[str, list[float]]:
     """Seconds of every contestant in every round, after one round that does not count."""
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(count + 1):
         for name, contestant in contestants.items():
-            began = time.perf_counter()
+            began = clock()
             contestant()
             if number:
-                times[name].append(time.perf_counter() - began)
+                times[name].append(clock() - began)
     return times
 
 
@@ -92,7 +93,7 @@ def make(name: str, dtype: torch.dtype, channels_last: bool) -> tuple[Network, n
     return net, twin
 
 
-def back_projection(name: str, formats: Sequence[str], count: int) -> list[Ratio]:
+def back_projection(name: str, formats: Sequence[str], count: int, clock: Clock) -> list[Ratio]:
     """A live back-projection beside the bare gradient and captum, and the grid of nine beside one, in each format."""
     x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     contestants: dict[str, Contestant] = {}
@@ -103,7 +104,7 @@ def back_projection(name: str, formats: Sequence[str], count: int) -> list[Ratio
         contestants |= {f"{what} {label}": run for what, run in made.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # captum says at every call that it sets hooks
-        times = rounds(contestants, count)
+        times = rounds(contestants, count, clock)
     found = []
     for label in formats:
         unit, target = times[f"unit {label}"], times[f"class {label}"]
@@ -148,7 +149,7 @@ def _contestants(name: str, dtype: torch.dtype, channels_last: bool, x: torch.Te
     return {"bare": bare, "captum": captums, "class": of_class, "unit": of_unit, "nine": nine}
 
 
-def occluding(name: str, count: int) -> list[Ratio]:
+def occluding(name: str, count: int, clock: Clock) -> list[Ratio]:
     """Occlusion (224 px, window 32, stride 16) beside captum's default and its best batch size."""
     net, _ = make(name, torch.float32, False)
     x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
@@ -174,7 +175,7 @@ def occluding(name: str, count: int) -> list[Ratio]:
 
     contestants = {f"captum {batch}": captum_with(batch) for batch in (1, 4, 8, 16, 32)}
     contestants |= {"fp32": ours("fp32"), "auto": ours("auto")}
-    times = rounds(contestants, count)
+    times = rounds(contestants, count, clock)
     best = min((name for name in times if name.startswith("captum")), key=lambda name: statistics.median(times[name]))
     for precision in ("fp32", "auto"):
         pair = torch.stack([maps["captum"][0, 0].flatten(), maps[precision].flatten()])
@@ -192,16 +193,22 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=list(LAYERS), choices=list(LAYERS), metavar="NETWORK")
     parser.add_argument("--formats", nargs="+", default=list(FORMATS), choices=list(FORMATS), metavar="FORMAT")
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS, metavar="PART")
+    parser.add_argument(
+        "--cpu-time",
+        action="store_true",
+        help="count processor time instead of time that passes: on a busy computer, with --threads 1",
+    )
     parser.add_argument("--json", metavar="FILE", help="write the figures as well")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    clock: Clock = time.process_time if options.cpu_time else time.perf_counter
     load = f", load average {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
     print(
         f"torch {torch.__version__}, {options.threads} threads{load}; median ratio (quartiles), ratio of the shortest"
     )
     found: list[Ratio] = []
     for name in options.networks if "back-projection" in options.parts else ():
-        for figure in back_projection(name, options.formats, options.rounds):
+        for figure in back_projection(name, options.formats, options.rounds, clock):
             print(figure, flush=True)
             found.append(figure)
     for label in options.formats:
@@ -210,7 +217,7 @@ def main() -> None:
         if len(values) > 1:
             print(f"{'geometric mean,' + end:<66} {statistics.geometric_mean(values):5.2f}")
     for name in options.networks if "occlusion" in options.parts else ():
-        for figure in occluding(name, max(1, options.rounds // 4)):
+        for figure in occluding(name, max(1, options.rounds // 4), clock):
             print(figure, flush=True)
             found.append(figure)
     if options.json:
