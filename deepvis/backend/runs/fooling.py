@@ -12,44 +12,58 @@ from deepvis.backend.network import Image, Network
 from deepvis.backend.runs.attacks.account import Account
 from deepvis.backend.runs.attacks.goal import Goal
 from deepvis.backend.runs.attacks.iterated import AscentRule, FastSignRule, L2Rule, Rule, SignRule, iterate
+from deepvis.backend.runs.attacks.lbfgs import smallest_change
+from deepvis.backend.runs.attacks.patch import PatchOptions, train
 from deepvis.backend.runs.attacks.subject import Subject
 from deepvis.backend.runs.base import Needs, Steps
 from deepvis.options import check_options, option, option_values
 
-FoolingMethod = Literal["ascent", "fgsm", "ifgsm", "pgd", "pgd_l2"]
-
 _LINF = ("fgsm", "ifgsm", "pgd")
-_ITERATED = ("ascent", "ifgsm", "pgd", "pgd_l2")
-_STEPS = {"ascent": 300, "fgsm": 1, "ifgsm": 20, "pgd": 40, "pgd_l2": 40}
-_ASCENT_STEP = 0.1
+_STEPPED = ("ascent", "ifgsm", "pgd", "pgd_l2")
+_STEPS = {"ascent": 300, "fgsm": 1, "ifgsm": 20, "pgd": 40, "pgd_l2": 40, "lbfgs": 150, "patch": 400}
+_PATCH = ("method", ("patch",))
+_ASCENT_STEP = 0.25
 
 
 @dataclass(frozen=True)
 class Fooling:
     """Change a picture until the network says another class.
 
-    Everything happens on the crop that the network sees, in pixels from 0 to 1 with the normalisation inside, and success
-    is judged on the picture rounded to 8 bits, as a file holds it.
+    Everything happens on the crop that the network sees, in pixels from 0 to 1 with the normalisation inside, and
+    success is judged on the picture rounded to 8 bits, as a file holds it.
 
-    ``update.image`` is the changed picture at the network's input size. ``update.metrics``: ``probability`` of the
-    target (without one: of the strongest other class) and ``original_probability``, ``loss`` (what the method lowers),
-    ``l0`` (values changed), ``l2`` and ``linf`` of the change, ``psnr`` in dB. ``update.detail``: ``pictures`` (``before``,
-    ``after``, ``difference``, magnified, grey where nothing changed), ``magnification``, ``bars`` (``before``,
-    ``after``). The figures between are those of the picture before it is rounded, the last update's those of the 8-bit
-    picture. The result's facts say ``success``, both labels, ``steps``, and whether the picture still fools when it is
-    opened as a file and goes through the network's own resizing (``success_when_opened``).
+    ``ascent`` follows the target's logit; ``fgsm``, ``ifgsm``, ``pgd`` stay within ``epsilon`` of every value,
+    ``pgd_l2`` within an L2 norm of it; ``lbfgs`` looks for the smallest change; ``patch`` makes a sticker that fools
+    wherever it lies on a picture.
 
-    Raises, at the first step: ValueError or KeyError for a class that does not exist or is the present one.
+    ``update.image`` is the changed picture at the network's input size, of ``patch`` the sticker on white.
+    ``update.metrics``: ``probability`` of the target (without one: of the strongest other class),
+    ``original_probability``, ``loss`` (what the method lowers), ``l0`` (values changed), ``l2`` and ``linf`` of the
+    change, ``psnr`` in dB; ``patch`` adds ``wins``, the share of pictures that become the target. On the way,
+    probabilities are those of the picture before it is rounded; the last update's are those of the 8-bit picture.
+
+    ``update.detail``: ``pictures`` (``before``, ``after``, ``difference``: magnified ``magnification`` times, mid grey
+    where nothing changed) and ``bars`` (``before``, ``after``: five predictions, both classes among them). The result's
+    facts say ``success``, the labels before and after, ``steps``, and whether the picture still fools when it is opened
+    as a file and goes through the network's own resizing (``success_when_opened``); its ``arrays`` hold the picture
+    before it was rounded (``pixels``, float32 (c, h, w) in [0, 1]) or the sticker (``patch``).
+
+    ``steps`` raises ValueError or KeyError for a target that does not exist or is the present class, a ``size`` that
+    the network does not take, and a sticker that does not fit; NetworkError where the network gives no gradients.
     """
 
     title: ClassVar[str] = "Fooling"
     needs: ClassVar[Needs] = "picture"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "One step": {"method": "fgsm"},
+        "Smallest change": {"method": "lbfgs"},
+        "Sticker for the camera": {"method": "patch"},
         "Away from its class": {"targeted": False},
     }
 
-    method: FoolingMethod = option("pgd", help="How the change is found")
+    method: Literal["ascent", "fgsm", "ifgsm", "pgd", "pgd_l2", "lbfgs", "patch"] = option(
+        "pgd", help="How the change is found"
+    )
     target: int | str | None = option(
         None, help="Class that the network shall say; none: any other than it says now", role="class"
     )
@@ -62,20 +76,24 @@ class Fooling:
     )
     iterations: int | None = option(
         None,
-        help="Steps to make (ascent: at most); none: as many as the method usually needs",
+        help="Steps (ascent, lbfgs: at most); none: as many as the method usually needs",
         minimum=1,
         maximum=100_000,
-        when=("method", _ITERATED),
+        label="Steps",
+        when=("method", (*_STEPPED, "lbfgs", "patch")),
     )
     step_size: float | None = option(
         None,
-        help="Length of a step; none: a quarter of epsilon (ascent: an L2 norm of 0.1)",
+        help="Length of a step; none: a quarter of epsilon (ascent: an L2 norm of 0.25)",
         minimum=1e-6,
         advanced=True,
-        when=("method", _ITERATED),
+        when=("method", _STEPPED),
     )
     random_start: bool = option(
         True, help="Begin at a random point within epsilon", advanced=True, when=("method", ("pgd", "pgd_l2"))
+    )
+    until_reached: bool = option(
+        False, help="End as soon as the network is fooled", advanced=True, when=("method", ("ifgsm", "pgd", "pgd_l2"))
     )
     size: int | None = option(
         None,
@@ -84,6 +102,20 @@ class Fooling:
         maximum=4096,
         unit="px",
         advanced=True,
+    )
+    area: float = option(
+        0.15, help="Share of the picture that the sticker covers", minimum=0.005, maximum=0.75, when=_PATCH
+    )
+    shape: Literal["round", "square"] = option("round", help="The sticker's outline", when=_PATCH)
+    scale: float = option(
+        0.2, help="By how much it may be larger or smaller in training, as a share", minimum=0, maximum=0.9, when=_PATCH
+    )
+    rotation: float = option(
+        20.0, help="By how much it may be turned, either way", minimum=0, maximum=180, unit="degrees", when=_PATCH
+    )
+    batch: int = option(4, help="Pictures in each step", minimum=1, maximum=256, advanced=True, when=_PATCH)
+    folder: str | None = option(
+        None, help="Pictures to train the sticker on; none: the sample photographs", role="folder", when=_PATCH
     )
     seed: int = option(0, help="Of everything random", minimum=0, maximum=2**63 - 1)
 
@@ -98,13 +130,25 @@ class Fooling:
         goal = self._goal(subject)
         account = Account(subject, goal, option_values(self))
         generator = torch.Generator().manual_seed(self.seed)
-        yield from iterate(
+        steps = self.iterations if self.iterations is not None and self.method != "fgsm" else _STEPS[self.method]
+        if self.method == "lbfgs":
+            yield from smallest_change(account, steps, generator)
+        elif self.method == "patch":
+            how = PatchOptions(steps, self.area, self.shape, self.scale, self.rotation, self.batch, self.folder)
+            yield from train(account, how, generator)
+        else:
+            yield from self._iterate(account, steps, generator)
+
+    def _iterate(self, account: Account, steps: int, generator: torch.Generator) -> Steps:
+        return iterate(
             self._rule(),
             account,
-            self.iterations if self.iterations is not None and self.method != "fgsm" else _STEPS[self.method],
+            steps,
             generator,
             random_start=self.random_start and self.method in ("pgd", "pgd_l2"),
-            until_reached=self.method == "ascent",
+            until_reached=self.until_reached or self.method == "ascent",
+            # A second step of FGSM would be another attack: its bound is the length of its one step.
+            more=0 if self.method == "fgsm" else steps,
         )
 
     def _goal(self, subject: Subject) -> Goal:

@@ -38,10 +38,29 @@ class Account:
         self._bars: dict[int, tuple[Prediction, ...]] = {}
 
     def update(
-        self, step: int, total: int, levels: UInt8Array, logits: torch.Tensor, loss: float, note: str = ""
+        self,
+        step: int,
+        total: int,
+        levels: UInt8Array,
+        logits: torch.Tensor,
+        loss: float,
+        note: str = "",
+        *,
+        shown: UInt8Array | None = None,
+        also: Mapping[str, float] | None = None,
     ) -> RunUpdate:
-        """After one step: ``levels`` uint8 (c, h, w) as they would be saved, with the network's ``logits`` (1, classes)."""
-        return self._told(step, total, Change(self.subject.levels, levels), logits, loss, note)
+        """After one step.
+
+        Parameters
+        ----------
+        levels : uint8 (c, h, w), the changed picture as it would be saved.
+        logits : (1, classes), what the network says of it.
+        loss : what is lowered.
+        note : what a person should know of this step.
+        shown : uint8 RGB, the picture of the update where it is not the changed one.
+        also : further metrics.
+        """
+        return self._told(step, total, Change(self.subject.levels, levels), logits, loss, note, shown, also or {})
 
     def last(
         self,
@@ -51,34 +70,39 @@ class Account:
         loss: float,
         note: str = "",
         *,
+        shown: UInt8Array | None = None,
+        also: Mapping[str, float] | None = None,
+        success: bool | None = None,
         more: int = 0,
         facts: Mapping[str, Any] | None = None,
+        images: Mapping[str, UInt8Array] | None = None,
         arrays: Mapping[str, npt.NDArray[Any]] | None = None,
     ) -> RunUpdate:
-        """The same with the result. ``logits`` must be those of the 8-bit picture: they decide on success."""
+        """The same with the result. ``logits`` must be those of the 8-bit picture: they decide on success, unless that
+        is given."""
         change = Change(self.subject.levels, levels)
-        update = self._told(step, step, change, logits, loss, note)
+        update = self._told(step, step, change, logits, loss, note, shown, also or {})
         net, goal = self.subject.net, self.goal
         rival, said = goal.rival(logits), int(logits[0].argmax())
-        success = bool(goal.reached(logits))
-        opened = bool(goal.reached(self.subject.opened(levels)))
-        pictures = update.detail["pictures"]
+        reached = bool(goal.reached(logits))
+        pictures: Mapping[str, UInt8Array] = update.detail["pictures"]
+        others = {title: picture for title, picture in pictures.items() if picture is not update.image}
         result = RunResult(
             run="fooling",
-            title=f"{net.labels[goal.original]} → {net.labels[said if success else rival]}",
+            title=f"{net.labels[goal.original]} → {net.labels[said if reached else rival]}",
             options=self._options,
             network=net.name,
             network_hash=net.hash,
             image=update.image,
-            images={"before": pictures["before"], "difference": pictures["difference"]},
+            images={**others, **(images or {})},
             figures={
                 **update.metrics,
                 "probability_before": float(self._before[rival]),
                 "original_probability_before": float(self._before[goal.original]),
             },
             facts={
-                "success": success,
-                "success_when_opened": opened,
+                "success": reached if success is None else success,
+                "success_when_opened": bool(goal.reached(self.subject.opened(levels))),
                 "target": None if goal.target is None else net.labels[goal.target],
                 "label_before": net.labels[goal.original],
                 "label_after": net.labels[said],
@@ -90,7 +114,17 @@ class Account:
         )
         return RunUpdate(step, step, update.image, update.metrics, result, update.detail, more, note)
 
-    def _told(self, step: int, total: int, change: Change, logits: torch.Tensor, loss: float, note: str) -> RunUpdate:
+    def _told(
+        self,
+        step: int,
+        total: int,
+        change: Change,
+        logits: torch.Tensor,
+        loss: float,
+        note: str,
+        shown: UInt8Array | None,
+        also: Mapping[str, float],
+    ) -> RunUpdate:
         after = _probabilities(logits)
         rival = self.goal.rival(logits)
         picture = as_picture(change.after)
@@ -99,13 +133,14 @@ class Account:
             "original_probability": float(after[self.goal.original]),
             "loss": loss,
             **change.norms,
+            **also,
         }
         detail = {
             "pictures": {"before": self._picture, "after": picture, "difference": as_picture(change.magnified)},
             "bars": {"before": self._bars_before(rival), "after": self._predictions(after, rival)},
             "magnification": change.magnification,
         }
-        return RunUpdate(step, total, picture, metrics, detail=detail, note=note)
+        return RunUpdate(step, total, picture if shown is None else shown, metrics, detail=detail, note=note)
 
     def _bars_before(self, rival: int) -> tuple[Prediction, ...]:
         if rival not in self._bars:

@@ -50,7 +50,7 @@ class Change:
     def magnification(self) -> int:
         """The whole factor by which nearly all of the difference still fits between black and white."""
         within = np.cumsum(self._counts) >= (1 - _CLIPPED) * self.before.size
-        return 127 // max(1, int(within.argmax()))
+        return max(1, 127 // max(1, int(within.argmax())))
 
     @property
     def magnified(self) -> UInt8Array:

@@ -3,8 +3,8 @@
 Each is a rule: from where it starts, what it lowers, how it goes one step, and how its picture is rounded to 8 bits so
 that its bound still holds. Pixels are float32 (1, c, h, w) in [0, 1].
 
-Papers: Goodfellow, Shlens & Szegedy 2014, "Explaining and harnessing adversarial examples" (FGSM); Kurakin, Goodfellow &
-Bengio 2016, "Adversarial examples in the physical world" (I-FGSM, also called BIM); Madry et al. 2017, "Towards deep
+Papers: Goodfellow, Shlens & Szegedy 2014, "Explaining and harnessing adversarial examples" (FGSM); Kurakin, Goodfellow
+& Bengio 2016, "Adversarial examples in the physical world" (I-FGSM, also called BIM); Madry et al. 2017, "Towards deep
 learning models resistant to adversarial attacks" (PGD).
 """
 
@@ -80,7 +80,8 @@ class SignRule:
     def project(self, pixels: torch.Tensor, origin: torch.Tensor) -> torch.Tensor:
         """Into the cube around the original."""
         if self.nested:
-            return pixels.maximum((origin - self.epsilon).clamp_(0)).minimum(origin + self.epsilon).clamp_(max=1)
+            low, high = (origin - self.epsilon).clamp_(min=0), origin + self.epsilon
+            return torch.minimum(torch.maximum(pixels, low), high).clamp_(max=1)
         return (origin + (pixels - origin).clamp_(-self.epsilon, self.epsilon)).clamp_(0, 1)
 
     def round(self, pixels: FloatArray, before: UInt8Array) -> UInt8Array:
@@ -116,12 +117,12 @@ class L2Rule:
 
     def step(self, pixels: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """``step_size`` long."""
-        return pixels - self.step_size * (gradient / (gradient.norm() + _NO_DIVISION_BY_ZERO))
+        return pixels - gradient / (_norm(gradient) + _NO_DIVISION_BY_ZERO) * self.step_size
 
     def project(self, pixels: torch.Tensor, origin: torch.Tensor) -> torch.Tensor:
         """Into the ball around the original."""
         change = pixels - origin
-        return (origin + change * (self.epsilon / change.norm()).clamp(max=1)).clamp_(0, 1)
+        return (origin + change * (self.epsilon / _norm(change)).clamp(max=1)).clamp_(0, 1)
 
     def round(self, pixels: FloatArray, before: UInt8Array) -> UInt8Array:
         """Near the pixels, within the ball."""
@@ -130,7 +131,7 @@ class L2Rule:
 
 @dataclass(frozen=True, slots=True)
 class AscentRule:
-    """Steps of length ``step_size`` up the target's logit, without a bound (down the own class's, if there is no target)."""
+    """Steps of length ``step_size`` up the target's logit (without a target, down the own class's), without a bound."""
 
     step_size: float
 
@@ -145,7 +146,7 @@ class AscentRule:
 
     def step(self, pixels: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """``step_size`` long."""
-        return pixels - self.step_size * (gradient / gradient.norm())
+        return pixels - gradient / _norm(gradient) * self.step_size
 
     def project(self, pixels: torch.Tensor, origin: torch.Tensor) -> torch.Tensor:
         """Into [0, 1]."""
@@ -157,17 +158,26 @@ class AscentRule:
 
 
 def iterate(
-    rule: Rule, account: Account, steps: int, generator: torch.Generator, *, random_start: bool, until_reached: bool
+    rule: Rule,
+    account: Account,
+    steps: int,
+    generator: torch.Generator,
+    *,
+    random_start: bool,
+    until_reached: bool,
+    more: int,
 ) -> Steps:
     """Follow a rule for ``steps`` steps, or until the saved picture reaches the goal.
 
     Each ``next`` is one forward and one backward pass of the picture that it shows, the last one a forward pass of the
-    8-bit picture. Steps by which the run is continued are all made, also beyond the goal.
+    8-bit picture. At the end ``more`` further steps are offered; those that are asked for are all made, also beyond the
+    goal.
     """
     subject, goal = account.subject, account.goal
     origin = subject.pixels
     pixels = rule.start(origin, generator) if random_start else origin
     levels = rule.round(_plain(pixels), subject.levels)
+    gradient: torch.Tensor | None
     logits, loss, gradient = _look(rule, account, pixels)
     step = restarts = 0
     yield account.update(step, steps, levels, logits, loss, subject.note)
@@ -196,10 +206,10 @@ def iterate(
             note = "the gradient was 0 at every step: the network's answer does not depend on this picture by degrees"
         facts = {"restarts": restarts}
         arrays = {"pixels": _plain(pixels)}
-        more = yield account.last(step, levels, logits, loss, note, more=steps, facts=facts, arrays=arrays)
-        if not more:
+        asked = yield account.last(step, levels, logits, loss, note, more=more, facts=facts, arrays=arrays)
+        if not asked or not more:
             return
-        steps, until_reached = step + more, False
+        steps, until_reached = step + asked, False
 
 
 def _look(rule: Rule, account: Account, pixels: torch.Tensor) -> tuple[torch.Tensor, float, torch.Tensor]:
@@ -208,6 +218,11 @@ def _look(rule: Rule, account: Account, pixels: torch.Tensor) -> tuple[torch.Ten
     with graphs_on():
         loss = rule.loss(account.goal, done.logits)
     return done.logits.detach(), float(loss.detach()), done.gradient(loss)
+
+
+def _norm(values: torch.Tensor) -> torch.Tensor:
+    length: torch.Tensor = torch.linalg.vector_norm(values)
+    return length
 
 
 def _usable(gradient: torch.Tensor) -> bool:

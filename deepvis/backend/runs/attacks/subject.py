@@ -17,7 +17,7 @@ _OFF_GRID = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """A forward pass of pixels that can be gone back through once. ``logits``: float32 (N, classes) with their graph."""
+    """A forward pass that can be gone back through once. ``logits``: float32 (N, classes) with their graph."""
 
     inner: DifferentiablePass
     logits: torch.Tensor
@@ -85,7 +85,7 @@ class Subject:
         x = self.net.preprocess(image)
         if size is not None and size != min(x.shape[-2:]):
             raise ValueError(
-                f"size {size} px is for pictures; this tensor is preprocessed to {x.shape[-2]} × {x.shape[-1]} px already"
+                f"size {size} px is for pictures; this tensor has {x.shape[-2]} × {x.shape[-1]} px: leave out size"
             )
         values = self.net.preprocessing.denormalise(x[0]).mul(255)
         rounded = values.round().clamp(0, 255)
@@ -107,7 +107,7 @@ class Subject:
         return self.net.forward(self.net.preprocessing.normalise(batch))
 
     def opened(self, levels: UInt8Array) -> torch.Tensor:
-        """float32 logits (1, classes) of a saved picture that is opened again and goes through the whole preprocessing.
+        """float32 logits (1, classes) of a saved picture that is opened and goes through the whole preprocessing.
 
         The same as :meth:`judge` unless the network resizes and crops what it is shown.
         """
