@@ -64,6 +64,7 @@ class GalleryCommands(QObject):
         self._viewer: GalleryViewer | None = None
         self._comparison: GalleryComparison | None = None
         self._viewing = ""
+        self._to_view = ""
         self._comparing: tuple[str, ...] = ()
         self._contents: dict[str, GalleryContent] = {}
         self._deletions = 0
@@ -133,8 +134,10 @@ class GalleryCommands(QObject):
         """An entry was read, or could not be."""
         if opened.content is None:
             self._comparing = () if opened.id in self._comparing else self._comparing
-            if opened.id == self._viewing and self._viewer is not None:
-                self._viewer.close()
+            if opened.id == self._to_view:
+                self._to_view = ""
+                if self._viewer is not None:
+                    self._viewer.close()
             return
         if opened.id in self._comparing:
             self._contents[opened.id] = opened.content
@@ -143,7 +146,8 @@ class GalleryCommands(QObject):
                 self._comparing, self._contents = (), {}
                 self.comparison.show_contents(contents[0], contents[1] if len(contents) > 1 else None)
                 _present(self.comparison)
-        if opened.id == self._viewing:
+        if opened.id == self._to_view:
+            self._to_view, self._viewing = "", opened.id
             ids = [entry.id for entry in self.panel.model.shown]
             place = f"{ids.index(opened.id) + 1} of {len(ids)}" if opened.id in ids else ""
             self.viewer.show_content(opened.content, time.time(), place)
@@ -314,13 +318,15 @@ class GalleryCommands(QObject):
     # -------------------------------------------------------------------------------------------------------- private
 
     def _view(self, entry_id: str) -> None:
-        self._viewing = entry_id
+        self._to_view = entry_id
         self._backend.gallery_open(entry_id)
 
     def _turn(self, step: int) -> None:
         shown = [entry.id for entry in self.panel.model.shown]
-        if self._viewing in shown:
-            place = shown.index(self._viewing) + step
+        # Pages may be turned faster than they are read.
+        viewed = self._to_view or self._viewing
+        if viewed in shown:
+            place = shown.index(viewed) + step
             if 0 <= place < len(shown):
                 self.panel.choose(shown[place])
                 self._view(shown[place])

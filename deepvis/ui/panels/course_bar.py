@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QSlider, QVBoxLayout, QWidget
 
 from deepvis.ui import theme
@@ -12,6 +13,16 @@ from deepvis.ui.panels.controls import Figure, IconButton, row
 
 _SECONDS = 6.0
 _FASTEST = 25
+
+
+class _StepSlider(QSlider):
+    """Leaves the keys that turn pages to the window."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
 
 class CourseBar(QWidget):
@@ -30,7 +41,7 @@ class CourseBar(QWidget):
         self._total = 0
         self.play = IconButton("play", "Play the course", "Play the course from its first step (Space)")
         self.play.setProperty("role", "flat")
-        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider = _StepSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Step")
         self.slider.setToolTip("Go through the course of the run")
         self.slider.setPageStep(10)

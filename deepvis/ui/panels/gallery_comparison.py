@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QScrollArea, QSlider, QVBoxLayout, QWidget
 
@@ -37,6 +37,7 @@ class GalleryComparison(QDialog):
         self._contents: tuple[GalleryContent, GalleryContent | None] | None = None
         self._swapped = False
         self._lay_out()
+        self.resize(theme.scaled(1080), theme.scaled(720))
         self.view.moved.connect(lambda split: self.slider.setValue(round(1000 * split)))
         self.slider.valueChanged.connect(lambda value: self._follow(value))
         self.swap.clicked.connect(self._swap)
@@ -71,9 +72,6 @@ class GalleryComparison(QDialog):
         outer.setSpacing(theme.LARGE)
         outer.addLayout(left, 1)
         outer.addWidget(side)
-
-    def sizeHint(self) -> QSize:  # noqa: D102
-        return QSize(theme.scaled(1080), theme.scaled(720))
 
     def show_contents(self, first: GalleryContent, second: GalleryContent | None) -> None:
         """Compare two entries; without a second one, an entry with the picture that it was made from.
@@ -111,7 +109,7 @@ class GalleryComparison(QDialog):
         (left, left_name), (right, right_name) = sides
         self.view.set_pictures(left, right, (left_name, right_name))
         self.title.setText(f"{left_name} and {right_name}" if left_name != right_name else left_name)
-        self.setWindowTitle(f"{self.title.text()} · deepvis gallery")
+        self.setWindowTitle(f"{self.title.text()} · Gallery")
         self.slider.setValue(500)
         self.table.set_rows(rows)
         self.view.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -85,7 +85,7 @@ class GalleryDelegate(QStyledItemDelegate):
                 side = theme.scaled(20)
                 box = QRectF(0, 0, side, side)
                 box.moveCenter(place.center())
-                painter.drawPixmap(box.toRect(), theme.icon("image-broken").pixmap(side))
+                painter.drawPixmap(box.toRect(), theme.icon("warning-circle").pixmap(side))
             return place
         factor = min(place.width() / thumbnail.width(), place.height() / thumbnail.height())
         target = QRectF(0, 0, thumbnail.width() * factor, thumbnail.height() * factor)

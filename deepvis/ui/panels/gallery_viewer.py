@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QHideEvent, QImage, QKeyEvent
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -128,9 +128,6 @@ class GalleryViewer(QDialog):
         outer.addLayout(left, 1)
         outer.addWidget(side)
 
-    def sizeHint(self) -> QSize:  # noqa: D102
-        return QSize(theme.scaled(1080), theme.scaled(720))
-
     # -------------------------------------------------------------------------------------------------------- content
 
     def show_content(self, content: GalleryContent, now: float, place: str) -> None:
@@ -143,7 +140,7 @@ class GalleryViewer(QDialog):
         """
         entry = content.entry
         self.content = content
-        self.setWindowTitle(f"{gallery_text.title(entry)} · deepvis gallery")
+        self.setWindowTitle(f"{gallery_text.title(entry)} · Gallery")
         self.place.setText(place)
         self.title.setText(gallery_text.title(entry))
         self.caption.setText(gallery_text.caption(entry, now))
@@ -174,6 +171,8 @@ class GalleryViewer(QDialog):
         self.buttons["gallery.compare"].setEnabled(content.input is not None)
         self.buttons["gallery.use"].setEnabled(entry.saved)
         self.show_picture(0)
+        if not self.isVisible():
+            (self.course_bar.slider if len(content.course) > 1 else self.after).setFocus()
 
     def show_picture(self, key: int) -> None:
         """Show one of the run's pictures: 0 is what it made."""
