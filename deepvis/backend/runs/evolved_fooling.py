@@ -24,10 +24,12 @@ from deepvis.backend.runs.evolution.drawing import draw
 from deepvis.backend.runs.evolution.judge import Judge, pictures_at_once
 from deepvis.backend.runs.evolution.map_elites import Archive, Encoding
 from deepvis.backend.runs.occlusion import _converted
-from deepvis.messages import RunResult, RunUpdate, Size, UInt8Array
+from deepvis.messages import FloatArray, RunResult, RunUpdate, Size, UInt8Array
 from deepvis.options import check_options, option, option_values
 
 _SMALL = 64
+_LIGHT = 32e6
+"""Bytes of an archive that may be copied at every step."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,14 @@ class EvolvedFooling:
     the archive as a grid, in the order of the classes. ``update.metrics``: ``generation`` (the one under way, from 1),
     ``evaluations`` (pictures tried so far), ``median_confidence``, ``mean_confidence`` and ``best`` over the classes,
     ``cells_above_0.9`` (how many). ``update.detail``: ``archive`` uint8 (classes, h, w, 3) RGB, the same array until a
-    picture changes and never written into; ``confidence`` float32 (classes,); ``labels``.
+    picture changes and never written into; ``confidence`` float32 (classes,) of those pictures; ``labels``. An archive
+    of more than 32 MB is renewed at the end of each generation alone, ``image`` and ``metrics`` at every step.
 
     Confidence is the softmax probability of the 8-bit picture, as the network itself gives it: where a faster copy of
     the network in bf16 does the work, every picture that would enter the archive is judged again by the network.
 
     The result's arrays hold ``archive`` and ``confidence``; its facts ``labels``, ``size``, ``evaluations`` and, for
-    ``cppn``, ``genomes`` by class, from which :func:`redraw` draws the pictures at any size.
+    ``cppn``, ``genomes`` by class, from which ``EvolvedFooling.redraw`` draws the pictures at any size.
     """
 
     title: ClassVar[str] = "Evolved fooling images"
@@ -140,38 +143,38 @@ class EvolvedFooling:
             arrays={"archive": archive.pictures, "confidence": archive.confidence},
         )
 
+    @staticmethod
+    def redraw(result: RunResult, target: int | str, size: Size) -> UInt8Array:
+        """One class's picture of an evolution with ``encoding="cppn"``, drawn at another size.
 
-def redraw(result: RunResult, target: int | str, size: Size) -> UInt8Array:
-    """One class's picture of an evolution with ``encoding="cppn"``, drawn at another size.
+        Parameters
+        ----------
+        result : of this run.
+        target : class index or label.
+        size : (h, w) in pixels.
 
-    Parameters
-    ----------
-    result : of :class:`EvolvedFooling`.
-    target : class index or label.
-    size : (h, w) in pixels.
+        Returns
+        -------
+        uint8 (h, w, 3) RGB.
 
-    Returns
-    -------
-    uint8 (h, w, 3) RGB.
-
-    Raises
-    ------
-    ValueError : the result has no genomes, or none for this class.
-    KeyError : no class has this label.
-    """
-    genomes = result.facts.get("genomes")
-    if genomes is None:
-        raise ValueError("only pictures of the encoding 'cppn' can be drawn at another size; this result has none")
-    labels = list(result.facts["labels"])
-    if isinstance(target, str) and target not in labels:
-        raise KeyError(f"no class is called {target!r}")
-    index = labels.index(target) if isinstance(target, str) else target
-    if not 0 <= index < len(genomes):
-        raise ValueError(f"target {target} is out of range: there are classes 0 to {len(genomes) - 1}")
-    if genomes[index] is None:
-        raise ValueError(f"class {labels[index]!r} has no picture yet; continue the run")
-    picture: UInt8Array = _rgb(draw([Genome.from_json(genomes[index])], size).numpy())[0]
-    return picture
+        Raises
+        ------
+        ValueError : the result has no genomes, or none for this class.
+        KeyError : no class has this label.
+        """
+        genomes = result.facts.get("genomes")
+        if genomes is None:
+            raise ValueError("only pictures of the encoding 'cppn' can be drawn at another size; this result has none")
+        labels = list(result.facts["labels"])
+        if isinstance(target, str) and target not in labels:
+            raise KeyError(f"no class is called {target!r}")
+        index = labels.index(target) if isinstance(target, str) else target
+        if not 0 <= index < len(genomes):
+            raise ValueError(f"target {target} is out of range: there are classes 0 to {len(genomes) - 1}")
+        if genomes[index] is None:
+            raise ValueError(f"class {labels[index]!r} has no picture yet; continue the run")
+        picture: UInt8Array = _rgb(draw([Genome.from_json(genomes[index])], size).numpy())[0]
+        return picture
 
 
 class _Evolution:
@@ -192,6 +195,7 @@ class _Evolution:
         self._last_word = self._search if quick.dtype == net.dtype else Judge(net)
         self._at_once = options.at_once or pictures_at_once(net, size)
         self._note = ""
+        self._shown: tuple[UInt8Array, FloatArray] | None = None
 
     def generation(self) -> Iterator[bool]:
         """Breed and judge one batch of children, some at a time; says each time whether the generation is complete."""
@@ -235,10 +239,17 @@ class _Evolution:
 
     def update(self, step: int, total: int, result: RunResult | None = None) -> RunUpdate:
         """The state as an update."""
-        archive = self.archive
-        detail = {"archive": archive.pictures, "confidence": archive.confidence, "labels": self._labels}
+        pictures, confidence = self._renewed(step)
+        detail = {"archive": pictures, "confidence": confidence, "labels": self._labels}
         more = 0 if result is None else total
         return RunUpdate(step, total, self.picture.image, self.metrics(), result, detail, more, self._note)
+
+    def _renewed(self, generations: int) -> tuple[UInt8Array, FloatArray]:
+        """Pictures and confidence to show, after ``generations`` complete ones."""
+        light = self.archive.nbytes <= _LIGHT or generations == self._generation
+        if self._shown is None or light:
+            self._shown = self.archive.pictures, self.archive.confidence
+        return self._shown
 
 
 def _rgb(pictures: UInt8Array) -> UInt8Array:

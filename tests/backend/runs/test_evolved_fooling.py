@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from deepvis.backend.network import Network
-from deepvis.backend.runs import registry
+from deepvis.backend.runs import evolved_fooling, registry
 from deepvis.backend.runs.evolution.archive_picture import ArchivePicture
 from deepvis.backend.runs.evolution.judge import pictures_at_once
 from deepvis.backend.runs.evolution.map_elites import Archive
-from deepvis.backend.runs.evolved_fooling import EvolvedFooling, redraw
+from deepvis.backend.runs.evolved_fooling import EvolvedFooling
 
 QUICK = {"generations": 4, "batch": 24, "at_once": 10, "precision": "fp32"}
 
@@ -143,6 +143,16 @@ def test_continuing_equals_the_uninterrupted_run(encoding):
         next(steps)
 
 
+def test_a_heavy_archive_is_copied_once_a_generation(monkeypatch):
+    monkeypatch.setattr(evolved_fooling, "_LIGHT", 0)
+    updates = run_all(colours())
+    confidence = [update.detail["confidence"] for update in updates]
+    assert len({id(update.detail["archive"]) for update in updates}) <= 5
+    assert all(confidence[n] is confidence[n - 1] for n in range(1, 12) if n % 3 != 2)
+    assert np.array_equal(updates[-1].detail["archive"], run_all(colours())[-1].detail["archive"])
+    assert np.allclose(confidence[-1].mean(), updates[-1].metrics["mean_confidence"])
+
+
 def test_nothing_is_left_on_the_network():
     net = chain()
     before = {name: tensor.clone() for name, tensor in net.module.state_dict().items()}
@@ -189,14 +199,14 @@ def test_the_result_can_be_repeated_kept_as_json_and_drawn_large():
         **{**{n: getattr(result, n) for n in result.__slots__}, "facts": json.loads(json.dumps(result.facts))}
     )
     archive = result.arrays["archive"]
-    assert np.abs(redraw(again, 2, (16, 16)).astype(int) - archive[2]).max() <= 1
-    assert redraw(again, net.labels[2], (90, 120)).shape == (90, 120, 3)
+    assert np.abs(EvolvedFooling.redraw(again, 2, (16, 16)).astype(int) - archive[2]).max() <= 1
+    assert EvolvedFooling.redraw(again, net.labels[2], (90, 120)).shape == (90, 120, 3)
     with pytest.raises(KeyError, match="no class is called"):
-        redraw(again, "no such label", (8, 8))
+        EvolvedFooling.redraw(again, "no such label", (8, 8))
     with pytest.raises(ValueError, match="0 to 4"):
-        redraw(again, 5, (8, 8))
+        EvolvedFooling.redraw(again, 5, (8, 8))
     with pytest.raises(ValueError, match="only pictures of the encoding 'cppn'"):
-        redraw(run_all(net, encoding="direct")[-1].result, 2, (8, 8))
+        EvolvedFooling.redraw(run_all(net, encoding="direct")[-1].result, 2, (8, 8))
 
 
 def test_the_size_is_small_and_in_the_networks_proportions():
@@ -218,7 +228,7 @@ def test_a_network_without_answers_ends_with_empty_cells_and_says_so():
     assert "NaN" in last.note
     assert (last.detail["confidence"] == 0).all()
     with pytest.raises(ValueError, match="no picture yet"):
-        redraw(last.result, 0, (8, 8))
+        EvolvedFooling.redraw(last.result, 0, (8, 8))
 
 
 def test_a_slow_network_gets_few_pictures_at_once():

@@ -57,6 +57,11 @@ class Archive(Generic[G]):
             self._published = self._pictures.copy()
         return self._published
 
+    @property
+    def nbytes(self) -> int:
+        """Size of :attr:`pictures` in bytes."""
+        return self._pictures.nbytes
+
     def cells(self, classes: list[int]) -> UInt8Array:
         """uint8 (N, h, w, 3) RGB of some classes' pictures, a copy."""
         return self._pictures[classes]
