@@ -154,7 +154,7 @@ class MainWindow(QMainWindow):
         self.unit_panel, self.strongest = UnitPanel(self.state), StrongestPanel(self.state)
         self.lab = LabPanel(self.state, self._backend)
         self.lab.add_side(self.gallery.panel)
-        self.lab.set_large(EnlargedView(self.grid_panel, center))
+        self.lab.set_large(EnlargedView(self.grid_panel.view, self.grid_panel))
         self.unit_menu = UnitMenu(self.grid_panel.view, self.state, self.actions_)
         self.panels = (self.input_panel, self.predictions, self.grid_panel, self.unit_panel, self.strongest, self.lab)
         self.message_panel = MessagePanel(self.log)

@@ -21,6 +21,7 @@ from deepvis.colormaps import DIVERGING, colorize
 from deepvis.messages import (
     BackResult,
     CameraCard,
+    DreamRequest,
     EngineStatus,
     Event,
     Frame,
@@ -256,6 +257,15 @@ def unit_result(layer: Layer, request: Any) -> UnitResult:
     )
 
 
+def dream(request: DreamRequest) -> UInt8Array:
+    """The photograph with its edges the stronger, the stronger the dream: uint8 (h, w, 4) BGRX."""
+    photo = cv2.resize(photograph(), (192, 128), interpolation=cv2.INTER_AREA)
+    sharp = cv2.addWeighted(photo, 1 + request.strength, cv2.GaussianBlur(photo, (0, 0), 3), -request.strength, 0)
+    picture = np.full((128, 192, 4), 255, np.uint8)
+    picture[:, :, :3] = sharp[:, :, ::-1]
+    return picture
+
+
 def answerable(request: ViewRequest, by_name: dict[str, Layer]) -> ViewRequest:
     """The request without what this network does not have: one made for the network before may still be on its way."""
 
@@ -332,6 +342,7 @@ def view_result(
         raw=layer_values(by_name[request.grid.layer]) if request.raw and request.grid is not None else None,
         timings=Timings(0.4, 2.9, 3.1, 0.8),
         finished=captured + 0.01,
+        dream=dream(request.dream) if request.dream is not None else None,
     )
 
 

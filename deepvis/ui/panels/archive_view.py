@@ -198,9 +198,10 @@ class ArchiveView(QWidget):
         column = QVBoxLayout(self._side)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addWidget(self.picture, 1)
+        column.addWidget(self.picture)
         column.addWidget(self.label)
         column.addWidget(self.confidence)
+        column.addStretch(1)
         outer = QHBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(theme.MEDIUM)
@@ -213,7 +214,9 @@ class ArchiveView(QWidget):
         super().resizeEvent(event)
         captions = self.label.sizeHint().height() + self.confidence.sizeHint().height() + theme.TIGHT
         square = max(theme.scaled(96), self.height() - captions)
-        self._side.setFixedWidth(max(theme.scaled(96), min(square, self.width() // 3)))
+        side = max(theme.scaled(96), min(square, self.width() // 3))
+        self._side.setFixedWidth(side)
+        self.picture.setFixedSize(side, side)
 
     # ------------------------------------------------------------------------------------------------------ content
 

@@ -10,7 +10,11 @@ from deepvis.ui.panels.controls import ElidedLabel, IconButton, row
 
 
 class EnlargedView(QWidget):
-    """Covers another widget with a view that is lent to it.
+    """Covers its parent from another widget downwards with a view that is lent to it.
+
+    Parameters
+    ----------
+    covered : what stands above this widget in the parent stays in sight.
 
     Signals
     -------
@@ -33,7 +37,8 @@ class EnlargedView(QWidget):
         self._column.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.MEDIUM)
         self._column.setSpacing(theme.SMALL)
         self._column.addLayout(row(self.title, self.close_button))
-        covered.installEventFilter(self)
+        for watched in (covered, parent):
+            watched.installEventFilter(self)
         self.hide()
 
     def show_view(self, title: str, view: QWidget) -> None:
@@ -56,4 +61,6 @@ class EnlargedView(QWidget):
         return False
 
     def _place(self) -> None:
-        self.setGeometry(self._covered.geometry())
+        parent = self.parentWidget()
+        top = self._covered.geometry().top()
+        self.setGeometry(0, top, parent.width(), parent.height() - top)

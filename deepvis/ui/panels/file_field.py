@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
 
 from deepvis.options import Option
 from deepvis.ui.panels.controls import IconButton
-from deepvis.ui.panels.option_fields import OptionField, add_clear_action
+from deepvis.ui.panels.option_fields import OptionField, add_clear_action, empty_text
 from deepvis.ui.source_menu import PICTURES
 
 
@@ -21,7 +21,7 @@ class FileField(OptionField):
         self._folder = option.role == "folder"
         what = "folder" if self._folder else "picture"
         self.line = QLineEdit()
-        self.line.setPlaceholderText("none" if option.optional else f"Choose a {what}")
+        self.line.setPlaceholderText(empty_text(option) or f"Choose a {what}")
         add_clear_action(self.line)
         self.choose = IconButton("folder-open", f"Choose a {what}", f"Choose a {what}")
         super().__init__(option, self.line, self.choose)

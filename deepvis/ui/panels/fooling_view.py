@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from deepvis.messages import Prediction, RunUpdate, UInt8Array
 from deepvis.ui import theme
@@ -16,8 +16,8 @@ from deepvis.ui.views.bars_view import BarsView
 from deepvis.ui.views.image_view import ImageView
 
 _ROWS = 3
-_WIDEST = 420
-"""Of a column: wider pictures would leave their captions and bars behind."""
+_WIDEST, _NARROW = 420, 168
+"""Of a column: wider pictures would leave their captions behind, in narrower ones bars have no room for names."""
 
 
 class FoolingView(QWidget):
@@ -31,19 +31,28 @@ class FoolingView(QWidget):
         self.before.picture.set_placeholder("The picture before")
         self.difference.picture.set_placeholder("What was changed")
         self._columns = (self.before, self.after, self.difference)
-        outer = QHBoxLayout(self)
+        pictures = row(*self._columns, 1, spacing=theme.MEDIUM)
+        answers = row(self.before.bars, self.after.bars, 1, spacing=theme.MEDIUM)
+        outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(theme.MEDIUM)
-        for column in self._columns:
-            outer.addWidget(column)
+        outer.setSpacing(theme.TIGHT)
+        outer.addLayout(pictures)
+        outer.addLayout(answers)
         outer.addStretch(1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Three columns of one width."""
+        """Three columns of one width; the answers stand below their pictures, or share the width where it is small."""
         super().resizeEvent(event)
         width = (self.width() - 2 * theme.MEDIUM) // 3
+        width = max(theme.scaled(48), min(width, theme.scaled(_WIDEST)))
+        room = self.height() - self.before.caption.sizeHint().height() - self.before.bars.sizeHint().height()
+        side = max(theme.scaled(48), min(width, room - 3 * theme.TIGHT))
         for column in self._columns:
-            column.setFixedWidth(max(theme.scaled(48), min(width, theme.scaled(_WIDEST))))
+            column.setFixedWidth(width)
+            column.picture.setFixedSize(side, side)
+        half = max(theme.scaled(48), (self.width() - theme.MEDIUM) // 2)
+        for column in self._columns:
+            column.bars.setFixedWidth(width if width >= theme.scaled(_NARROW) else half)
 
     def show_update(self, update: RunUpdate) -> None:
         """Show the pictures and answers so far."""
@@ -82,14 +91,13 @@ class FoolingView(QWidget):
 
 
 class _Column(QWidget):
-    """A picture, its name above, and the classes that the network sees in it below."""
+    """A picture with its name above; ``bars`` shows the classes that the network sees in it, wherever they stand."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.caption = ElidedLabel(name, "quiet")
         self.picture = ImageView(smooth=True)
         self.picture.setAccessibleName(name)
-        # Every column keeps the same room below its picture, whether it has an answer or not.
         self.bars = BarsView(rows=_ROWS)
         self.bars.setAccessibleName(f"{name}: classes")
         column = QVBoxLayout(self)
@@ -97,15 +105,6 @@ class _Column(QWidget):
         column.setSpacing(2)
         column.addWidget(self.caption)
         column.addLayout(row(self.picture, 1))
-        column.addWidget(self.bars)
-        column.addStretch(1)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """The picture begins where its name and its bars begin."""
-        super().resizeEvent(event)
-        room = self.height() - self.caption.sizeHint().height() - self.bars.sizeHint().height() - 2 * theme.TIGHT
-        side = max(theme.scaled(48), min(self.width(), room))
-        self.picture.setFixedSize(side, side)
 
     def show_picture(self, title: str, pixels: UInt8Array | None) -> None:
         """Show this picture under this name."""

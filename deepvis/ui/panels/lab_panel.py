@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from deepvis.messages import RunStatus, ViewResult
@@ -28,6 +29,7 @@ KINDS: tuple[RunKind, ...] = (
         "Class image",
         "Choose a class or use the chosen unit, then press Start to see what the network is looking for",
         partial(PicturesView, "class image"),
+        plots="probability",
     ),
     RunKind(
         "deepdream",
@@ -41,27 +43,35 @@ KINDS: tuple[RunKind, ...] = (
         "Inversion",
         "Press Start to see what is left of the picture in a layer",
         partial(PicturesView, "inversion"),
+        plots="feature_error",
     ),
     RunKind(
         "fooling",
         "Fooling",
         "Press Start to change the picture so little that nobody sees it, and so that the network does",
         FoolingView,
+        plots="probability",
     ),
     RunKind(
         "evolved_fooling",
         "Evolution",
         "Press Start to evolve, for every class, a picture that nobody would recognise and the network is sure of",
         ArchiveView,
+        plots="median_confidence",
     ),
     RunKind(
         "occlusion",
         "Occlusion",
         "Press Start to see which parts of the picture the class depends on",
         OcclusionView,
+        plots="largest_drop",
         freezes=True,
     ),
 )
+
+
+_SIDE_SHARE = 0.24
+"""Of the width that a column beside the runs gets at first, at most."""
 
 
 class LabPanel(QWidget):
@@ -95,6 +105,9 @@ class LabPanel(QWidget):
             panel.failed.connect(self.failed)
             panel.export.connect(self.export)
             panel.changed.connect(self.changed)
+            if panel.live is not None:
+                # A dream deserves room.
+                panel.live.switched.connect(self._show_dream)
             self.panels[kind.name] = panel
             self.tabs.addTab(kind.title)
             self.stack.addWidget(panel)
@@ -122,6 +135,7 @@ class LabPanel(QWidget):
         self.splitter.setHandleWidth(1)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.addWidget(runs)
+        self._divided = True
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.splitter)
@@ -132,6 +146,17 @@ class LabPanel(QWidget):
         self.splitter.addWidget(widget)
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setStretchFactor(self.splitter.count() - 1, 0)
+        self._divided = False
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the runs three quarters of the width at first."""
+        super().resizeEvent(event)
+        if not self._divided and self.isVisible():
+            self._divided = True
+            sides = self.splitter.count() - 1
+            hints = [self.splitter.widget(place + 1).sizeHint().width() for place in range(sides)]
+            widths = [min(hint, round(_SIDE_SHARE * self.width())) for hint in hints]
+            self.splitter.setSizes([self.width() - sum(widths), *widths])
 
     def set_large(self, large: EnlargedView) -> None:
         """Where pictures are enlarged."""
@@ -180,6 +205,10 @@ class LabPanel(QWidget):
                 self.large.show_view(self._lent.kind.title, self._lent.lend_view())
         self.enlarge_button.setChecked(self.enlarged)
         self.changed.emit()
+
+    def _show_dream(self, on: bool) -> None:
+        self.show_run("deepdream")
+        self.enlarge(on)
 
     def _show_tab(self, index: int) -> None:
         self.stack.setCurrentIndex(index)

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QCompleter, QLineEdit
 from deepvis.messages import Layer, NetworkInfo
 from deepvis.options import Option
 from deepvis.ui.look import Look
-from deepvis.ui.panels.option_fields import NumberField, OptionField, add_clear_action
+from deepvis.ui.panels.option_fields import NumberField, OptionField, add_clear_action, empty_text
 
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -136,7 +136,7 @@ class ClassField(OptionField):
 
     def __init__(self, option: Option) -> None:
         self.line = SearchLine()
-        self.line.setPlaceholderText("Top class" if option.optional else "Search classes")
+        self.line.setPlaceholderText(empty_text(option) or "Search classes")
         super().__init__(option, self.line)
         self.completer = self.line.offers
         self._labels: tuple[str, ...] = ()
@@ -200,7 +200,7 @@ class LayerField(OptionField):
     def __init__(self, option: Option) -> None:
         self._several = option.role == "layers"
         self.line = SearchLine(several=self._several)
-        self.line.setPlaceholderText("auto" if option.optional else "Search layers")
+        self.line.setPlaceholderText(empty_text(option) or "Search layers")
         super().__init__(option, self.line)
         self._offer = Offer()
         self._follows = not option.optional

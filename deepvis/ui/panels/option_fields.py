@@ -284,6 +284,11 @@ def _choice_text(choice: Any) -> str:
     return words.capitalize() if words.replace(" ", "").isalpha() else words
 
 
+def empty_text(option: Option) -> str:
+    """What an empty field stands for, as the option's help says it; empty where it must not be empty."""
+    return option.help.partition("; none: ")[2] if option.optional else ""
+
+
 def _is_range(option: Option) -> bool:
     return option.choices is None and option.minimum is not None and option.maximum is not None
 

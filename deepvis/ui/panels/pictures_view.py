@@ -41,6 +41,8 @@ class PicturesView(QWidget):
         self._update: RunUpdate | None = None
         self._live: UInt8Array | None = None
         self._name = NOW
+        self._shape = 1.0
+        self._shared: tuple[float, bool] | None = None
         self.picture = ImageView(smooth=True)
         self.picture.setAccessibleName("Picture")
         self.caption = ElidedLabel("", "quiet")
@@ -51,19 +53,21 @@ class PicturesView(QWidget):
         column = QVBoxLayout(self._large)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addWidget(self.picture, 1)
+        column.addWidget(self.picture)
         column.addLayout(row(self.caption, self.size_text))
+        column.addStretch(1)
         outer = QHBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(theme.MEDIUM)
+        outer.addStretch(0)
         outer.addWidget(self._large)
         outer.addWidget(self.strip, 1)
-        outer.addStretch()
+        outer.addStretch(0)
         self.strip.hide()
         self.strip.chosen.connect(self._choose)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Give the large picture the width that a square one fills."""
+        """Give the large picture as much room as its shape fills."""
         super().resizeEvent(event)
         self._share_width()
 
@@ -81,16 +85,16 @@ class PicturesView(QWidget):
         self.strip.set_pictures(beside)
         if self._name not in self.strip.names:
             self._choose(None)
-        if self.strip.isHidden() == bool(beside):
-            self.strip.setVisible(bool(beside))
-            self._share_width()
+        self._show_strip()
         self._show_large()
 
     def show_live(self, pixels: UInt8Array | None) -> None:
         """Show a picture of the live view in the large one's place, uint8 (h, w, 4) BGRX; None: the run's again."""
-        if pixels is not self._live:
-            self._live = pixels
-            self._show_large()
+        if pixels is self._live:
+            return
+        self._live = pixels
+        self._show_strip()
+        self._show_large()
 
     def set_hint(self, text: str) -> None:
         """What is written while nothing was run."""
@@ -120,11 +124,19 @@ class PicturesView(QWidget):
         self._name = NOW if name is None else name
         self._show_large()
 
+    def _show_strip(self) -> None:
+        # What belongs to a run has nothing to do with the live view.
+        self.strip.setVisible(bool(self.strip.names) and self._live is None)
+
     def _show_large(self) -> None:
         pixels = self._live
         if pixels is None and self._update is not None:
             pixels = self._pixels(self._update)
         self.picture.set_picture(pixels)
+        shape = pixels.shape[1] / pixels.shape[0] if pixels is not None else 1.0
+        if (shape, self.strip.isHidden()) != self._shared:
+            self._shape, self._shared = shape, (shape, self.strip.isHidden())
+            self._share_width()
         if pixels is not None:
             # On its own the picture needs no name.
             alone = self._live is None and not self.strip.names
@@ -136,6 +148,8 @@ class PicturesView(QWidget):
 
     def _share_width(self) -> None:
         captions = max(self.size_text.sizeHint().height(), self.caption.sizeHint().height()) + theme.TIGHT
-        square = max(theme.scaled(48), self.height() - captions)
+        least = theme.scaled(48)
         most = self.width() if self.strip.isHidden() else round(_SHARE * self.width())
-        self._large.setFixedWidth(max(theme.scaled(48), min(square, most)))
+        width = max(least, min(round((self.height() - captions) * self._shape), most))
+        self._large.setFixedWidth(width)
+        self.picture.setFixedSize(width, max(least, round(width / self._shape)))

@@ -24,7 +24,7 @@ class RunControls(QWidget):
 
     more_wanted = Signal(int)
 
-    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+    def __init__(self, title: str, plots: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._title = title
         self._more = 0
@@ -51,6 +51,7 @@ class RunControls(QWidget):
         self.figures = Figure("paused · step 99999 of 99999 · 0:00:00 left", quiet=True)
         self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.course = CourseView(placeholder="The figures appear here, step by step")
+        self.course.choose(plots)
         self.note = label("", "warning", wrap=True)
         self.note.setAccessibleName("What is to be known")
         self.error = label("", "error", wrap=True)
@@ -104,7 +105,7 @@ class RunControls(QWidget):
 
     def show_queue(self, waiting: Sequence[RunStatus], chosen: int | None) -> None:
         """Offer the runs that have not ended."""
-        offered = [(f"Run {each.id} · {each.state}", each.id) for each in waiting]
+        offered = [(f"{each.id} · {each.state}", each.id) for each in waiting]
         self.chosen.set_options(offered or [("No run", None)])
         self.chosen.set_value(chosen)
         self.chosen.setEnabled(len(waiting) > 1)

@@ -37,6 +37,7 @@ class RunKind:
     ----------
     hint : what it is good for, for those who have not run it yet.
     make_view : makes a widget that is a :class:`RunView`.
+    plots : the figure whose course is shown at first, where the run has it.
     freezes : whether starting it on the present frame holds that frame, because its result lies over it.
     live : whether it can go on on the live view as well.
     """
@@ -45,5 +46,6 @@ class RunKind:
     title: str
     hint: str
     make_view: Callable[[], Any]
+    plots: str = ""
     freezes: bool = False
     live: bool = False

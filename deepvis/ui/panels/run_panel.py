@@ -65,7 +65,7 @@ class RunPanel(QWidget):
         self.setAccessibleName(kind.title)
         self.form = OptionForm()
         self.input = RunInput()
-        self.controls = RunControls(kind.title)
+        self.controls = RunControls(kind.title, kind.plots)
         self.view: Any = kind.make_view()
         self.live: LiveDream | None = LiveDream(state) if kind.live else None
         self._timer = QTimer(self)

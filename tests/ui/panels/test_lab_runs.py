@@ -177,7 +177,7 @@ def test_several_starts_queue_and_each_can_be_chosen_and_cancelled(panel: RunPan
         press(panel.controls.start)
     send(backend, script.statuses(1)[0], script.statuses(2)[0], script.statuses(3)[0], script.statuses(1)[1])
     texts = [panel.controls.chosen.itemText(i) for i in range(panel.controls.chosen.count())]
-    assert texts == ["Run 1 · running", "Run 2 · queued", "Run 3 · queued"]
+    assert texts == ["1 · running", "2 · queued", "3 · queued"]
     panel.controls.chosen.setCurrentIndex(2)
     panel.controls.chosen.activated.emit(2)
     assert panel.controls.figures.text() == "queued · 2 before it"
