@@ -63,8 +63,8 @@ def run(options: LiveOptions) -> int:
 
     Returns
     -------
-    The exit status: 0, or 1 where there is no display (one line on stderr says what to do). Where a thread hangs in a
-    driver or in an import, the process ends here with status 0 instead of returning.
+    1 where there is no display (one line on stderr says what to do); 0 where there was a QApplication before. Otherwise
+    it does not return: once the window is closed, the process ends with status 0.
     """
     from deepvis.display import display_problem
 
@@ -122,18 +122,17 @@ def run(options: LiveOptions) -> int:
     finally:
         interrupts.remove()
         hooks.remove()
-    stopped = not started or session.close(CLOSE_SECONDS)
-    waiting = (threading.main_thread(), last_resort)
-    left = [thread.name for thread in threading.enumerate() if thread not in waiting]
-    if not stopped or left:
-        # A thread that hangs in a driver or in the import of torch would keep the interpreter from ending, or crash it
-        # while it is torn down. Settings are written and files are finished: there is nothing to lose.
-        _log.info("left behind at exit: %s", ", ".join(left))
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
-    last_resort.cancel()
-    return 0
+    session.close(CLOSE_SECONDS)
+    if isinstance(existing, QApplication):
+        last_resort.cancel()
+        return 0
+    left = [thread.name for thread in threading.enumerate() if thread not in (threading.main_thread(), last_resort)]
+    _log.info("left behind at exit: %s", ", ".join(left) or "nothing")
+    # Settings are written and files are finished: there is nothing to lose. What the interpreter would do now, taking
+    # Qt and torch down in whatever order it finds them, beside threads that may hang in a driver, can only crash.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _network(options: LiveOptions, window: MainWindow) -> NetworkSpec:
