@@ -34,7 +34,7 @@ from deepvis.ui.busy_mark import BusyMark
 from deepvis.ui.capture_commands import CaptureCommands
 from deepvis.ui.center_card import CenterCard
 from deepvis.ui.command_palette import CommandPalette
-from deepvis.ui.docks import Docks, geometry_text, make_dock, restore_geometry
+from deepvis.ui.docks import Docks, make_dock, restore_geometry
 from deepvis.ui.gallery_commands import GalleryCommands
 from deepvis.ui.help_sheet import HelpSheet
 from deepvis.ui.lab_commands import LabCommands
@@ -437,9 +437,10 @@ class MainWindow(QMainWindow):
         if not self._closed:
             self._closed = True
             self.captures.recorder.stop()
+            geometry, layout = self.window_commands.arrangement()
+            self._store.set(settings.GEOMETRY, geometry)
+            self._store.set(settings.LAYOUT, layout)
             self.window_commands.leave_presentation()
-            self._store.set(settings.GEOMETRY, geometry_text(self))
-            self._store.set(settings.LAYOUT, self.docks.save())
             self._store.set(settings.LOOK, look_text(self.state.wished))
             self._store.flush()
             self.closing.emit()

@@ -11,6 +11,7 @@ from deepvis.ui import palette_commands as offers
 from deepvis.ui import settings_store as settings
 from deepvis.ui import theme
 from deepvis.ui.command_palette import Command
+from deepvis.ui.docks import geometry_text
 from deepvis.ui.network_menu import network_commands
 from deepvis.ui.panels.controls import CHROME
 from deepvis.ui.settings_store import SettingsStore
@@ -30,7 +31,7 @@ class WindowCommands:
     def __init__(self, window: MainWindow, store: SettingsStore) -> None:
         self._window = window
         self._store = store
-        self._layout = ""
+        self._arrangement = ("", "")
         self._was_maximised = False
         self._presenting = False
 
@@ -168,9 +169,9 @@ class WindowCommands:
         """Full screen, large type, nothing but the pictures; or back."""
         if on and not self._presenting:
             window = self._window
-            self._presenting = True
             self._was_maximised = window.isMaximized()
-            self._layout = window.docks.save()
+            self._arrangement = self.arrangement()
+            self._presenting = True
             for part in self._chrome():
                 part.hide()
             self._apply(theme.current().name, theme.PRESENTATION_SCALE)
@@ -179,6 +180,12 @@ class WindowCommands:
         elif not on:
             self.leave_presentation()
         self._mark()
+
+    def arrangement(self) -> tuple[str, str]:
+        """The window's geometry and layout as text; during a presentation those from before it."""
+        if self._presenting:
+            return self._arrangement
+        return geometry_text(self._window), self._window.docks.save()
 
     def leave_presentation(self) -> None:
         """Back to the window."""
@@ -190,7 +197,7 @@ class WindowCommands:
             part.show()
         self._apply(theme.current().name, 1.0)
         window.showMaximized() if self._was_maximised else window.showNormal()
-        window.docks.restore(self._layout)
+        window.docks.restore(self._arrangement[1])
         self._mark()
 
     def escape(self) -> None:

@@ -458,6 +458,15 @@ def test_presentation_hides_the_chrome_and_escape_brings_it_back(window: MainWin
 # --------------------------------------------------------------------------------- capturing
 
 
+def test_what_is_remembered_in_a_presentation_is_the_window_before_it(
+    window: MainWindow, store: SettingsStore
+) -> None:
+    layout = window.docks.save()
+    window.actions_["window.presentation"].trigger()
+    window.close()
+    assert store.get(settings.LAYOUT) == layout
+
+
 def test_the_picture_of_the_window_is_what_qt_paints(window: MainWindow) -> None:
     picture = window_picture(window)
     expected = as_array(window.grab().toImage().convertToFormat(QImage.Format.Format_RGB32))
