@@ -78,7 +78,7 @@ def backward_rounded(module: nn.Module) -> nn.Module:
     def round_gradient(_module: nn.Module, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         copied = args[0].clone()
         if copied.requires_grad:
-            copied.register_hook(coarse)
+            copied.register_hook(coarse)  # type: ignore[no-untyped-call]
         return (copied, *args[1:])
 
     for part in twin.modules():
