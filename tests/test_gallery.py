@@ -228,7 +228,7 @@ def test_large_pictures_have_small_thumbnails_and_small_ones_stay_as_they_are(ga
     gallery.add(record(image=picture(9)))
     sizes = []
     for entry in gallery.entries:
-        with Image.open(Path(entry.folder) / "thumbnail.png") as image:
+        with Image.open(entry.thumbnail_path) as image:
             sizes.append(image.size)
     assert sorted(sizes) == [(48, 48), (256, 85)]
 
@@ -284,7 +284,9 @@ def test_an_entry_with_one_wrong_field_is_passed_over(gallery: Gallery, field: s
     assert field.replace("_", " ") in loaded.skipped[0][1]
 
 
-@pytest.mark.parametrize("name", ["Class image tractor é.png", "course.zip", "figures.csv", "input.png", "entry.json"])
+@pytest.mark.parametrize(
+    "name", ["Class image tractor é.png", "course.zip", "figures.csv", "parts/input.png", "entry.json"]
+)
 def test_a_damaged_file_is_said_when_the_entry_is_opened(gallery: Gallery, name: str) -> None:
     gallery.add(record())
     entry = gallery.entries[0]

@@ -1,7 +1,8 @@
 """The folder of one entry: written beside its place and renamed, so that it is there whole or not at all.
 
-The picture under its own name with its provenance as text, ``thumbnail.png``, ``input.png``, ``picture N.png`` (further
-pictures), ``course.zip`` (one JPEG a kept step), ``figures.csv`` (by step), ``arrays.npz`` and ``entry.json``.
+The picture under its own name with its provenance as text, ``course.zip`` (one JPEG a kept step), ``figures.csv`` (by
+step), ``arrays.npz`` and ``entry.json``; in ``parts``, so that the picture is alone when it is opened as a source:
+``thumbnail.png``, ``input.png`` and ``picture N.png`` (further pictures).
 """
 
 from __future__ import annotations
@@ -52,14 +53,14 @@ def write_entry(record: Record, gallery: Path) -> GalleryEntry:
     part = gallery / f".{entry.id}.part"
     with explained(final):
         gallery.mkdir(parents=True, exist_ok=True)
-        part.mkdir()
+        (part / "parts").mkdir(parents=True)
     try:
         write_png(part / entry.file, content.image, provenance(entry))
-        write_png(part / "thumbnail.png", thumbnail_of(content.image))
+        write_png(part / "parts" / "thumbnail.png", thumbnail_of(content.image))
         if content.input is not None:
-            write_png(part / "input.png", content.input)
+            write_png(part / "parts" / "input.png", content.input)
         for number, (title, image) in enumerate(content.images.items(), 1):
-            write_png(part / f"picture {number}.png", image, {"Title": title or f"Picture {number}"})
+            write_png(part / "parts" / f"picture {number}.png", image, {"Title": title or f"Picture {number}"})
         if content.course:
             with atomic(part / "course.zip") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
                 for picture in content.course:
@@ -99,7 +100,9 @@ def read_content(entry: GalleryEntry) -> GalleryContent:
     folder = Path(entry.folder)
     with _damage(folder):
         titles = json.loads((folder / "entry.json").read_text("utf-8")).get("pictures", [])
-        images = {str(title): _read_png(folder / f"picture {number}.png") for number, title in enumerate(titles, 1)}
+        images = {
+            str(title): _read_png(folder / "parts" / f"picture {number}.png") for number, title in enumerate(titles, 1)
+        }
         course: tuple[CoursePicture, ...] = ()
         if (folder / "course.zip").is_file():
             with zipfile.ZipFile(folder / "course.zip") as archive:
@@ -114,7 +117,7 @@ def read_content(entry: GalleryEntry) -> GalleryContent:
             entry=entry,
             image=_read_png(Path(entry.path)),
             images=images,
-            input=_read_png(folder / "input.png") if entry.has_input else None,
+            input=_read_png(folder / "parts" / "input.png") if entry.has_input else None,
             course=course,
             steps=steps,
             course_figures=figures,
@@ -126,9 +129,8 @@ def read_thumbnail(entry: GalleryEntry) -> UInt8Array:
     """The entry's thumbnail, uint8 (h, w, 3) RGB. Raises :class:`NotAnEntry`."""
     if entry.thumbnail is not None:
         return entry.thumbnail
-    folder = Path(entry.folder)
-    with _damage(folder):
-        return _read_png(folder / "thumbnail.png")
+    with _damage(Path(entry.folder)):
+        return _read_png(Path(entry.thumbnail_path))
 
 
 def _read_png(path: Path) -> UInt8Array:

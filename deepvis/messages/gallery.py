@@ -41,7 +41,7 @@ class GalleryEntry:
     note : what the run said at its end.
     file : name of the picture's file in the folder.
     folder : where it lies; empty where it could not be written: it is then kept until the program ends.
-    thumbnail : uint8 (h, w, 3) RGB where there is no folder, else None (``folder`` has a ``thumbnail.png``).
+    thumbnail : uint8 (h, w, 3) RGB where there is no folder, else None (:attr:`thumbnail_path` names its file).
     """
 
     id: str
@@ -83,7 +83,7 @@ class GalleryEntry:
     @property
     def thumbnail_path(self) -> str:
         """The thumbnail's file, or an empty text where it is not on the disk."""
-        return str(Path(self.folder) / "thumbnail.png") if self.folder else ""
+        return str(Path(self.folder) / "parts" / "thumbnail.png") if self.folder else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,8 +72,8 @@ def content(made: GalleryEntry, **changes: Any) -> GalleryContent:
 def on_disk(folder: Path, number: int, **changes: Any) -> GalleryEntry:
     """An entry whose files that the window reads are in ``folder``."""
     place = folder / f"entry {number}"
-    place.mkdir(parents=True)
-    Image.fromarray(picture()).save(place / "thumbnail.png")
+    (place / "parts").mkdir(parents=True)
+    Image.fromarray(picture()).save(place / "parts" / "thumbnail.png")
     Image.fromarray(picture()).save(place / "result.png")
     return entry(number, str(place), **changes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QKeyCombination, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QFontMetricsF,
     QKeyEvent,
@@ -163,7 +163,7 @@ class GalleryList(QListView):
         self.setMouseTracking(True)
         self.setProperty("role", "clear")
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self._keys = {QKeySequence(key)[0].toCombined(): spec.id for spec in ACTIONS for key in spec.focus_keys}
+        self._keys = {QKeySequence(key).toString(): spec.id for spec in ACTIONS for key in spec.focus_keys}
         self._empty = gallery_text.EMPTY
         self._kept: tuple[set[str], str | None, int] = (set(), None, 0)
         self.doubleClicked.connect(lambda _index: self.wanted.emit("gallery.open"))
@@ -269,8 +269,6 @@ class GalleryList(QListView):
         """Letters are commands here, and the search field looks for words."""
 
     def _action(self, event: QKeyEvent) -> str:
-        combined = event.keyCombination().toCombined()
-        keypad = int(Qt.KeyboardModifier.KeypadModifier.value)
-        if event.key() == Qt.Key.Key_Enter:
-            combined = QKeySequence("Return")[0].toCombined()
-        return self._keys.get(combined & ~keypad, "")
+        key = Qt.Key.Key_Return if event.key() == Qt.Key.Key_Enter else Qt.Key(event.key())
+        modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        return self._keys.get(QKeySequence(QKeyCombination(modifiers, key)).toString(), "")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QHideEvent, QImage, QKeyEvent
+from PySide6.QtGui import QHideEvent, QKeyEvent
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from deepvis.messages import GalleryContent, UInt8Array
 from deepvis.ui import theme
-from deepvis.ui.capture import as_array
 from deepvis.ui.panels import gallery_text
 from deepvis.ui.panels.controls import ElidedLabel, IconButton, label, row
 from deepvis.ui.panels.course_bar import CourseBar
+from deepvis.ui.panels.course_pictures import CoursePictures
 from deepvis.ui.panels.text_table import TextTable
 from deepvis.ui.views.course import Course
 from deepvis.ui.views.course_view import CourseView
@@ -51,6 +51,7 @@ class GalleryViewer(QDialog):
         super().__init__(parent)
         self.content: GalleryContent | None = None
         self._pictures: list[tuple[str, UInt8Array]] = []
+        self._course_pictures = CoursePictures(self)
         self.setWindowTitle("Gallery")
         self.setModal(False)
         self.picture = ImageView(placeholder="The picture is being read", ground="window", smooth=True)
@@ -81,6 +82,7 @@ class GalleryViewer(QDialog):
         self.course_bar.play.setAutoDefault(False)
         self._lay_out()
         self.course_bar.moved.connect(self._show_step)
+        self._course_pictures.decoded.connect(lambda _picture, pixels: self.picture.set_picture(pixels))
         self.others.tile_clicked.connect(self.show_picture)
         self.resize(theme.scaled(1080), theme.scaled(720))
 
@@ -178,6 +180,7 @@ class GalleryViewer(QDialog):
         """Show one of the run's pictures: 0 is what it made."""
         if key < len(self._pictures):
             self.course_bar.stop()
+            self._course_pictures.forget()
             self.others.set_chosen(key)
             self.picture.set_picture(self._pictures[key][1])
 
@@ -194,10 +197,10 @@ class GalleryViewer(QDialog):
             return
         self.others.set_chosen(0)
         if place == len(self.content.course) - 1:
+            self._course_pictures.forget()
             self.picture.set_picture(self.content.image)
         else:
-            image = QImage.fromData(self.content.course[place].jpeg, "JPG")
-            self.picture.set_picture(as_array(image) if not image.isNull() else None)
+            self._course_pictures.ask(self.content.course[place])
 
     # ----------------------------------------------------------------------------------------------------------- keys
 

@@ -171,8 +171,7 @@ class ComparisonView(QWidget):
         self.set_split((x - frame.left()) / max(1.0, frame.width()))
 
     def event(self, event: QEvent) -> bool:  # noqa: D102
-        wanted = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
-        if wanted and self._target(event) is not None:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and self._moves(event):
             event.accept()
             return True
         return super().event(event)
@@ -183,6 +182,9 @@ class ComparisonView(QWidget):
             super().keyPressEvent(event)
         else:
             self.set_split(target)
+
+    def _moves(self, event: QKeyEvent) -> bool:
+        return self._target(event) is not None
 
     def _target(self, event: QKeyEvent) -> float | None:
         step = _LARGE_STEP if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else _STEP
