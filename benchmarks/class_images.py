@@ -25,7 +25,7 @@ from PIL import Image
 import deepvis
 from deepvis.backend.atomic_file import atomic
 from deepvis.backend.network import Network
-from deepvis.backend.runs.class_image import ClassImage
+from deepvis.backend.runs.class_image import STEPS, ClassImage
 from deepvis.backend.runs.precision import in_precision
 
 SURE = 0.9
@@ -117,7 +117,8 @@ def main() -> None:
     kept: dict[str, Any] = json.loads(options.json.read_text("utf-8")) if options.json.exists() else {}
     for name in options.networks:
         net = deepvis.load(name)
-        found = kept.setdefault(f"{name} {net.hash} {options.recipe} {options.iterations} seed {options.seed}", {})
+        iterations = options.iterations or STEPS[options.recipe]
+        found = kept.setdefault(f"{name} {net.hash} {options.recipe} {iterations} steps seed {options.seed}", {})
         for index in range(options.first, options.first + options.classes):
             if str(index) in found:
                 continue

@@ -38,7 +38,7 @@ from deepvis.backend.runs.recipes import (
 from deepvis.messages import Prediction, Rule, RunResult, RunUpdate, Size, UInt8Array
 from deepvis.options import check_options, option, option_values
 
-STEPS: Mapping[str, int] = {"fourier": 512, "maco": 512, "yosinski": 1000, "l2": 512}
+STEPS: Mapping[str, int] = {"fourier": 256, "maco": 256, "yosinski": 1000, "l2": 512}
 """Steps of a recipe if nothing is said."""
 
 RATES: Mapping[str, float] = {"fourier": 0.05, "maco": 0.05, "yosinski": 100.0, "l2": 1.0}
@@ -136,7 +136,7 @@ class ClassImage:
         "fourier", help="How the picture is changed from step to step"
     )
     iterations: int | None = option(
-        None, help="Steps; none: 512, or 1000 for yosinski", minimum=1, maximum=100_000, label="Steps"
+        None, help="Steps; none: 256; 512 for l2, 1000 for yosinski", minimum=1, maximum=100_000, label="Steps"
     )
     seed: int = option(0, help="Start of the noise: the same seed gives the same picture", minimum=0)
     size: int | None = option(
