@@ -5,6 +5,7 @@ from deepvis.backend.runs.class_image import ClassImage
 from deepvis.backend.runs.deepdream import DeepDream
 from deepvis.backend.runs.evolved_fooling import EvolvedFooling
 from deepvis.backend.runs.fooling import Fooling
+from deepvis.backend.runs.inversion import Inversion
 from deepvis.backend.runs.occlusion import Occlusion, OcclusionMap
 
 _RUNS: dict[str, type[Run]] = {
@@ -12,6 +13,7 @@ _RUNS: dict[str, type[Run]] = {
     "deepdream": DeepDream,
     "evolved_fooling": EvolvedFooling,
     "fooling": Fooling,
+    "inversion": Inversion,
     "occlusion": Occlusion,
 }
 
@@ -21,4 +23,14 @@ def registry() -> dict[str, type[Run]]:
     return dict(_RUNS)
 
 
-__all__ = ["ClassImage", "DeepDream", "EvolvedFooling", "Fooling", "Occlusion", "OcclusionMap", "Run", "registry"]
+__all__ = [
+    "ClassImage",
+    "DeepDream",
+    "EvolvedFooling",
+    "Fooling",
+    "Inversion",
+    "Occlusion",
+    "OcclusionMap",
+    "Run",
+    "registry",
+]

@@ -10,18 +10,16 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 
-from deepvis.backend.device import is_out_of_memory
 from deepvis.backend.network import Image, Network
 from deepvis.backend.preprocessing import check_image
 from deepvis.backend.runs.base import Needs, Steps
 from deepvis.backend.runs.dream_objective import DreamObjective, WeightedLayer, default_layer, parse_layers
-from deepvis.backend.runs.gradient_precision import in_precision
 from deepvis.backend.runs.octaves import Tiling, octave_sizes, resized, zoomed
+from deepvis.backend.runs.precision import in_precision
 from deepvis.messages import RunResult, RunUpdate, Size, UInt8Array
 from deepvis.options import check_options, option, option_values
 
 _LUMA = (0.299, 0.587, 0.114)
-_LEAST_TILE = 128
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,8 @@ class DeepDream:
     frame that was finished last, so that a film of the new arrays is the zoom, and the frame under way is in
     ``update.detail["pictures"]``. ``update.metrics``: ``objective`` (see
     :class:`~deepvis.backend.runs.dream_objective.DreamObjective`), ``octave`` from 1 on, and of a zoom ``frame`` from 1
-    on. The last update's ``result`` has the picture, ``images["before"]``, and in ``facts`` the sizes of the octaves and
-    the first and last objective of each.
+    on. The last update's ``result`` has the picture, ``images["before"]``, and in ``facts`` the sizes of the octaves
+    and the first and last objective of each.
 
     Continued, it makes more steps on the last octave; a zoom makes more frames.
 
@@ -132,10 +130,7 @@ class _Dream:
         self._net = net
         picture = _pixels(net, image, options.size)
         guide = None if not options.guide else _pixels(net, _read(options.guide), 2 * max(net.input_size))
-        probe = resized(picture, net.input_size).clamp(0, 1)
-        converted = in_precision(
-            net, options.precision, lambda n: DreamObjective(n, layers, unit=options.unit).gradient(probe)[0]
-        )
+        converted = in_precision(net, options.precision)
         self._objective = DreamObjective(converted, layers, unit=options.unit, guide=guide)
         self._notes: list[str] = []
         self._sizes = self._octaves((picture.shape[-2], picture.shape[-1]))
@@ -161,8 +156,8 @@ class _Dream:
             )
         elif len(sizes) < self._options.octaves:
             self._notes.append(
-                f"{len(sizes)} of {self._options.octaves} octaves: a smaller one would be under {smallest} px, which the "
-                "network needs; a larger picture has room for more"
+                f"{len(sizes)} of {self._options.octaves} octaves: a smaller one would be under {smallest} px, which "
+                "the network needs; a larger picture has room for more"
             )
         return sizes
 

@@ -161,8 +161,8 @@ class DreamObjective:
     def gradient(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The gradient at float32 (1, c, h, w) pixels in [0, 1], and the value as a float32 tensor without axes.
 
-        The value is per place, so that pictures of different sizes compare; the gradient is not divided by their number,
-        so that tiles of one picture fit together.
+        The value is per place, so that pictures of different sizes compare; the gradient is not divided by their
+        number, so that tiles of one picture fit together.
         """
         preprocessing = self._net.preprocessing
         names = [layer.name for layer in self.layers]
@@ -199,7 +199,7 @@ class DreamObjective:
 
     def _features(self, guide: torch.Tensor) -> list[torch.Tensor]:
         """(C, places) of each layer on the guide."""
-        with torch.inference_mode():
+        with torch.no_grad():
             _, raw = self._net.run(
                 self._net.preprocessing.normalise(guide), [layer.name for layer in self.layers], stop=True
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
@@ -12,8 +13,8 @@ from deepvis.messages import Size
 def octave_sizes(size: Size, octaves: int, scale: float, smallest: int) -> tuple[Size, ...]:
     """(h, w) of each octave, smallest first, the last being ``size``.
 
-    Octaves whose shorter side would be under ``smallest`` are left out; a picture that is itself under it is enlarged to
-    it and has one octave.
+    Octaves whose shorter side would be under ``smallest`` are left out; a picture that is itself under it is enlarged
+    to it and has one octave.
     """
     height, width = size
     if min(size) < smallest:
@@ -69,7 +70,7 @@ class Tiling:
         rest = length - first
         borders = [0, *(first + rest * part // (number - 1) for part in range(number))]
         spans = []
-        for low, high in zip(borders[:-1], borders[1:], strict=True):
+        for low, high in pairwise(borders):
             begin = max(0, low - self.overlap) // self.stride * self.stride
             end = min(length, high + self.overlap)
             # What is kept at the picture's edge can be a few pixels, and the network wants to see more than that.
