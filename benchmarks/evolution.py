@@ -134,7 +134,7 @@ def main() -> None:
                 write(line(update, watch, seconds, longest))
                 longest = 0.0
                 if options.picture is not None:
-                    Image.fromarray(update.image).save(options.picture)
+                    Image.fromarray(update.image).quantize(255).save(options.picture, optimize=True)
             if done:
                 break
             began = time.perf_counter()
