@@ -77,10 +77,14 @@ def contests(name: str) -> list[Contest]:
         *(Contest("class_image", recipe, {"target": 1, "recipe": recipe, **many}) for recipe in ("fourier", "maco")),
         *(Contest("class_image", recipe, {"target": 1, "recipe": recipe, **many}) for recipe in ("l2", "yosinski")),
         Contest("class_image", "fourier, a unit", {"layer": layer, "unit": 1, **many}, layer),
+        *(
+            Contest("inversion", recipe, {"layer": layer, "recipe": recipe, "iterations": 100_000}, layer)
+            for recipe in ("mahendran", "l2")
+        ),
         Contest("deepdream", "512 px", {"layer": layer, "octaves": 1, "steps_per_octave": 1000}, layer, 512),
         *(
             Contest("fooling", method, {"method": method, "target": 1, "iterations": 1000})
-            for method in ("ascent", "ifgsm", "pgd", "pgd_l2")
+            for method in ("ascent", "ifgsm", "pgd", "pgd_l2", "lbfgs")
         ),
         *(
             Contest(
