@@ -47,6 +47,9 @@ RATES: Mapping[str, float] = {"fourier": 0.05, "maco": 0.05, "yosinski": 100.0, 
 REGULARIZATION: Mapping[str, float] = {"fourier": 0.3, "l2": 0.001}
 """Weight of the regularization of a recipe if nothing is said."""
 
+RIVALS: Mapping[str, float] = {"fourier": 5.0, "maco": 5.0}
+"""Weight of the log-probability beside the logit if nothing is said; the older recipes maximise the logit alone."""
+
 _YOSINSKI = ("recipe", ("yosinski",))
 _CHANGED = ("recipe", ("fourier", "maco"))
 
@@ -141,6 +144,14 @@ class ClassImage:
     seed: int = option(0, help="Start of the noise: the same seed gives the same picture", minimum=0)
     size: int | None = option(
         None, help="Side of the picture; none: the network's own input size", minimum=8, maximum=4096, unit="px"
+    )
+    rivals: float | None = option(
+        None,
+        help="Weight of the log-probability beside the logit, which holds similar classes off; none: the recipe's",
+        minimum=0,
+        maximum=100,
+        advanced=True,
+        when=("objective", ("auto", "class")),
     )
     learning_rate: float | None = option(
         None, help="Rate at which the picture follows the gradient; none: the recipe's", minimum=0, advanced=True
@@ -254,7 +265,8 @@ class ClassImage:
                     "nothing is chosen that the picture should maximise; choose a class (target), or a layer and a unit"
                 )
             index = net.target_index(self.target)
-            return Objective("class", index, None, net.labels[index])
+            rivals = RIVALS.get(self.recipe, 0.0) if self.rivals is None else self.rivals
+            return Objective("class", index, None, net.labels[index], rivals)
         if self.layer is None:
             raise ValueError(f"objective {kind!r} needs a layer; choose one")
         if kind == "layer":

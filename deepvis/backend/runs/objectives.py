@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from deepvis.backend.methods.differentiation import DifferentiablePass, differentiable_pass, input_gradient
+from deepvis.backend.methods.differentiation import differentiable_pass, input_gradient
 from deepvis.backend.network import Network
 from deepvis.messages import Rule
 
@@ -24,22 +24,32 @@ class Objective:
         ``channel``: the mean over the map; ``layer``: the mean square of the whole layer.
     index : the class, unit or channel; 0 for a layer.
     layer : None for a class.
+    title : what it is called.
+    rivals : of a class: weight of the log-probability that is maximised with the logit. Where the class is sure, its
+        gradient vanishes; where another class is near, it tells the two apart.
     """
 
     kind: Kind
     index: int
     layer: str | None
     title: str
+    rivals: float = 0.0
 
     def ascend(self, net: Network, x: torch.Tensor, rule: Rule = "gradient") -> Ascent:
         """The objective of a preprocessed float32 (n, c, h, w) input, and its gradient there, from one pass."""
         layers = () if self.layer is None else (self.layer,)
         done = differentiable_pass(net, x, layers, rule, stop=self.layer is not None)
-        output = self._of(done)
-        name = "the class" if self.layer is None else f"layer {self.layer!r}"
-        gradient = input_gradient(done, output, torch.ones_like(output), name)
-        logits = None if done.logits is None else done.logits.detach().to(torch.float32)
-        return Ascent(output.detach().to(torch.float32), gradient, logits)
+        if self.layer is None:
+            assert done.logits is not None
+            logits = done.logits.detach().to(torch.float32)
+            # d/dS (S_c + w log p_c), written out: it reaches the network as the seed of one backward pass.
+            seed = logits.softmax(1).mul_(-self.rivals)
+            seed[:, self.index] += 1 + self.rivals
+            gradient = input_gradient(done, done.logits, seed.to(done.logits.dtype), "the class")
+            return Ascent(logits[:, self.index], gradient, logits)
+        output = self._of_layer(done.activations[self.layer])
+        gradient = input_gradient(done, output, torch.ones_like(output), f"layer {self.layer!r}")
+        return Ascent(output.detach().to(torch.float32), gradient, None)
 
     def value(self, net: Network, x: torch.Tensor) -> float:
         """The objective of one preprocessed input, without a gradient."""
@@ -49,12 +59,6 @@ class Objective:
                 assert logits is not None
                 return float(logits[0, self.index])
             return float(self._of_layer(net.arrange(captured[self.layer], self.layer))[0])
-
-    def _of(self, done: DifferentiablePass) -> torch.Tensor:
-        if self.layer is None:
-            assert done.logits is not None
-            return done.logits[:, self.index]
-        return self._of_layer(done.activations[self.layer])
 
     def _of_layer(self, activation: torch.Tensor) -> torch.Tensor:
         if self.kind == "layer":
