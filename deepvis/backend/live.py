@@ -199,9 +199,7 @@ class LiveView:
         size = request.input_size or net.input_size
         layers = self._layers(request)
         gradient = _needs_gradient(request)
-        # Without a rule of its own the plain rectifier runs, which is faster than one that can be switched.
-        switched = bool(_rules(request) - {"gradient"})
-        key = (frame.id, request.fit, size, gradient, switched)
+        key = (frame.id, request.fit, size, gradient)
         last = self._pass
         if last is not None and last.key == key and layers <= last.activations.keys():
             return last
@@ -215,7 +213,7 @@ class LiveView:
         with watch("forward"):
             graph = None
             if gradient:
-                graph = differentiable_pass(net, x, layers, RuleSwitch() if switched else "gradient")
+                graph = differentiable_pass(net, x, layers, RuleSwitch())
                 logits, activations = graph.logits, graph.activations
             else:
                 with torch.inference_mode():
@@ -355,14 +353,6 @@ class LiveView:
 def _needs_gradient(request: ViewRequest) -> bool:
     overlay = request.overlay is not None and request.overlay.kind != "unit"
     return request.back is not None or request.strongest is not None or overlay
-
-
-def _rules(request: ViewRequest) -> set[Rule]:
-    """The backward rules that a request needs of one graph."""
-    rules: set[Rule] = {part.rule for part in (request.back, request.strongest) if part is not None}
-    if request.overlay is not None and request.overlay.kind != "unit":
-        rules.add("guided" if request.overlay.kind == "guided_grad_cam" else "gradient")
-    return rules
 
 
 def _inside(position: tuple[int, int] | None, activation: torch.Tensor) -> tuple[int, int] | None:

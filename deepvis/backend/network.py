@@ -90,6 +90,7 @@ class Network:
         self._labels = None if labels is None else tuple(str(label) for label in labels)
         self._packing: Packing | None = None
         self._unpacked: Network | None = None
+        self._evaluated = False
 
     # ------------------------------------------------------------------------------------------------ what it is
 
@@ -280,7 +281,9 @@ class Network:
         packed = packing is not None and not torch.is_grad_enabled() and all(site.module for site in sites.values())
         try:
             with packing.used() if packing is not None and packed else nullcontext():
-                output, captured = recording.run(self.module, x.to(self.dtype), sites, rule, stop=stop)
+                output, captured = recording.run(
+                    self.module, x.to(self.dtype), sites, rule, stop=stop, evaluated=self._evaluated
+                )
         except torch.OutOfMemoryError:
             raise
         except Exception as error:
@@ -359,7 +362,7 @@ class Network:
         """
         if self._unpacked is not None:
             return self._unpacked.converted(dtype, channels_last=channels_last)
-        module = copy.deepcopy(self.module).eval().to(dtype)
+        module = copy.deepcopy(self.module).to(dtype)
         if channels_last:
             module = module.to(memory_format=torch.channels_last)
         return self._twin(module)
@@ -377,7 +380,8 @@ class Network:
     def _twin(self, module: nn.Module) -> Network:
         """This network with another module of the same structure."""
         twin = copy.copy(self)
-        twin.module = module
+        twin.module = module.eval()
+        twin._evaluated = True  # nobody else has this module
         twin.__dict__.pop("channels_last", None)
         for name in ("catalogue", "labels", "classes", "parameters", "flexible"):
             twin.__dict__[name] = getattr(self, name)

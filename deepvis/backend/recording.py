@@ -104,6 +104,7 @@ def run(
     rule: Rule | RuleSwitch = "gradient",
     *,
     stop: bool = False,
+    evaluated: bool = False,
 ) -> tuple[Any, dict[str, torch.Tensor]]:
     """One forward pass of ``module`` on ``x`` in evaluation mode.
 
@@ -112,6 +113,7 @@ def run(
     sites : what to capture, by name.
     rule : backward rule of every rectifier in the graph that is built; a :class:`RuleSwitch` can be turned later.
     stop : end the pass once everything is captured; the output is then None.
+    evaluated : ``module`` and all in it are known to be in evaluation mode, which saves asking each of them.
 
     Returns
     -------
@@ -147,7 +149,8 @@ def run(
             by_function[(site.function or "", site.call)] = name
 
     with ExitStack() as stack:
-        stack.enter_context(evaluating(module))
+        if not evaluated:
+            stack.enter_context(evaluating(module))
         for path, wanted in by_module.items():
             handle = module.get_submodule(path).register_forward_hook(hook_for(wanted))
             stack.callback(handle.remove)
