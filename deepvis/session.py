@@ -6,9 +6,7 @@ Importing this module loads neither torch nor Qt: torch is imported on the engin
 from __future__ import annotations
 
 import itertools
-import queue
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,15 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepvis.backend.mailbox import Mailbox
+from deepvis.event_queue import EventQueue
+from deepvis.file_writer import FileWriter
 from deepvis.gallery.recorder import RunBeginning
 from deepvis.messages import (
     CameraCard,
-    EngineStatus,
     Event,
     Frame,
-    GalleryChanged,
     GalleryEntry,
-    GalleryExport,
     LoadProgress,
     ModelCard,
     NetworkFailed,
@@ -41,39 +38,8 @@ from deepvis.run_keeper import RunKeeper
 
 if TYPE_CHECKING:
     from deepvis.backend.engine import Engine
-    from deepvis.backend.film import VideoWriter
     from deepvis.backend.network import Network
     from deepvis.backend.sources.player import SourcePlayer
-
-
-class EventQueue:
-    """Events on their way to the window. States that are superseded before anybody read them are dropped."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._events: dict[object, Event] = {}
-        self._numbers = itertools.count()
-
-    def put(self, event: Event) -> bool:
-        """Append; returns whether the queue was empty before."""
-        key: object = next(self._numbers)
-        if isinstance(event, EngineStatus | LoadProgress | GalleryChanged):
-            key = type(event)
-        elif isinstance(event, GalleryExport):
-            key = (GalleryExport, event.path)
-        elif isinstance(event, RunStatus) and event.state in ("running", "paused"):
-            key = (RunStatus, event.id)
-        with self._lock:
-            was_empty = not self._events
-            self._events.pop(key, None)
-            self._events[key] = event
-        return was_empty
-
-    def take(self) -> list[Event]:
-        """All that wait, oldest first."""
-        with self._lock:
-            events, self._events = self._events, {}
-        return list(events.values())
 
 
 class Session:
@@ -92,8 +58,7 @@ class Session:
         self._engine: Engine | None = None
         self._player: SourcePlayer | None = None
         self._engine_thread = threading.Thread(target=self._run_engine, name="deepvis-engine", daemon=True)
-        self._writer_thread = threading.Thread(target=self._write_files, name="deepvis-writer", daemon=True)
-        self._writes: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._files = FileWriter(self._emit)
         self._ready = threading.Event()
         self._closed = threading.Event()
         self._before_ready: list[Callable[[Engine], None]] = []
@@ -101,18 +66,16 @@ class Session:
         self._load_cancel = threading.Event()
         self._loaders: list[threading.Thread] = []
         self._run_ids = itertools.count(1)
-        self._video: VideoWriter | None = None
         self._shown: Frame | None = None
         self._specs: dict[str, NetworkSpec] = {}
-        self._keeper = RunKeeper(self._emit, self._writes.put, gallery)
-        self._pictures: Mailbox[Any] = Mailbox(wake=lambda: self._writes.put(self._write_picture))
+        self._keeper = RunKeeper(self._emit, self._files.put, gallery)
 
     # ------------------------------------------------------------------------------------------------ life
 
     def start(self) -> None:
         """Start the threads."""
         self._engine_thread.start()
-        self._writer_thread.start()
+        self._files.thread.start()
         self._keeper.load()
 
     def close(self, timeout: float = 1.5) -> bool:
@@ -128,8 +91,8 @@ class Session:
             self._player.close(timeout / 3)
         ended = _join(self._engine_thread, timeout / 3) and ended
         # Only now: the engine's end cancels the run under way, and what that has made is still to be written.
-        self._writes.put(None)
-        for thread in (self._writer_thread, *self._loaders, *self._keeper.threads):
+        self._files.close()
+        for thread in (self._files.thread, *self._loaders, *self._keeper.threads):
             ended = _join(thread, timeout / 3) and ended
         return ended
 
@@ -409,69 +372,19 @@ class Session:
 
     def save(self, path: str, content: Any) -> None:
         """Write a PNG (a picture) or an npz (a mapping of arrays)."""
-
-        def write() -> None:
-            from deepvis.backend.export import write_npz, write_png
-
-            if isinstance(content, Mapping):
-                write_npz(Path(path), content)
-            else:
-                write_png(Path(path), content)
-            self._emit(Problem(f"saved:{path}", "Saved", str(path), "", "info"))
-
-        self._writes.put(lambda: self._attempt(write, "save", f"{Path(path).name} was not saved"))
+        self._files.save(path, content)
 
     def start_recording(self, path: str) -> None:
         """Stream what :meth:`record` is given to an MP4 file."""
-
-        def begin() -> None:
-            from deepvis.backend.film import VideoWriter
-
-            self._video = VideoWriter(Path(path))
-
-        self._writes.put(lambda: self._attempt(begin, "record", "The recording could not begin"))
+        self._files.start_recording(path)
 
     def record(self, picture: Any) -> None:
         """One picture for the recording under way; pictures that come too fast for the disk are left out."""
-        self._pictures.put((picture, time.perf_counter()))
-
-    def _write_picture(self) -> None:
-        item, video = self._pictures.take(), self._video
-        if item is None or video is None:
-            return
-
-        def write() -> None:
-            video.add(*item)
-
-        if not self._attempt(write, "record", "The recording stopped"):
-            self._video = None
-            video.abort()
+        self._files.record(picture)
 
     def stop_recording(self) -> None:
         """Finish the file."""
-
-        def finish() -> None:
-            video, self._video = self._video, None
-            if video is not None:
-                video.finish()
-                self._emit(Problem(f"saved:{video.path}", "Recording saved", str(video.path), "", "info"))
-
-        self._writes.put(lambda: self._attempt(finish, "record", "The recording could not be finished"))
-
-    def _write_files(self) -> None:
-        while (job := self._writes.get()) is not None:
-            job()
-
-    def _attempt(self, action: Callable[[], None], key: str, title: str) -> bool:
-        try:
-            action()
-        except Exception as error:
-            remedy = "Choose another folder, or free some space, and try again."
-            cause = getattr(error, "cause", None) or str(error) or type(error).__name__
-            remedy = getattr(error, "remedy", None) or remedy
-            self._emit(Problem(f"{key}:{cause}", title, cause, remedy, "error", traceback.format_exc()))
-            return False
-        return True
+        self._files.stop_recording()
 
 
 def _join(thread: threading.Thread, timeout: float) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deepvis.event_queue import EventQueue
 from deepvis.messages import (
     Event,
     GridRequest,
@@ -20,7 +21,7 @@ from deepvis.messages import (
     ViewRequest,
     ViewResult,
 )
-from deepvis.session import EventQueue, Session
+from deepvis.session import Session
 
 
 class Listener:
@@ -118,7 +119,7 @@ def test_a_recording_is_a_film_of_what_was_given(session: Session, tmp_path: Pat
     session.start_recording(str(path))
     for level in range(0, 250, 50):
         session.record(np.full((48, 64, 4), level, np.uint8))
-        listener.until(lambda: not session._pictures.full)
+        listener.until(lambda: not session._files.pictures.full)
     session.stop_recording()
     listener.until(lambda: any(isinstance(e, Problem) and e.key.startswith("saved:") for e in listener.events))
     with av.open(str(path)) as film:
