@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -18,6 +18,9 @@ from deepvis.ui.views.archive_tiles import ArchiveTiles, TileColors, TileGeometr
 from deepvis.ui.views.image_view import ImageView
 from deepvis.ui.views.numbers import format_percent
 from deepvis.ui.views.picture import Picture
+
+_AT_ONCE = 160
+"""Tiles that are drawn before other events have their turn: about two milliseconds of work."""
 
 _STEPS = {
     Qt.Key.Key_Left: (0, -1),
@@ -45,6 +48,10 @@ class ArchiveGrid(QWidget):
         self._image: Picture | None = None
         self._look: int | None = None
         self._placeholder = ""
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(0)
+        self._later.timeout.connect(self._draw)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -116,7 +123,8 @@ class ArchiveGrid(QWidget):
             count, height, width = self._archive.shape[:3]
             self._tiles = ArchiveTiles(TileGeometry.fitting(count, (height, width), room), _colors())
             self._image = Picture(self._tiles.pixels)
-        self._tiles.draw(self._archive, self._confidence)
+        if self._tiles.draw(self._archive, self._confidence, _AT_ONCE) > _AT_ONCE:
+            self._later.start()
 
     # ------------------------------------------------------------------------------------------------------ painting
 

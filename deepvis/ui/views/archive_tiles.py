@@ -15,6 +15,10 @@ SURE = 0.9
 """From this confidence on a bar has the colour of success."""
 
 
+_MANY = 400
+"""Tiles from which on the gaps between them are as narrow as can be."""
+
+
 @dataclass(frozen=True, slots=True)
 class TileColors:
     """Colours as (blue, green, red): of gaps, of cells without a picture, and of bars."""
@@ -37,8 +41,9 @@ class TileGeometry:
     gap: int
 
     @classmethod
-    def fitting(cls, count: int, picture: Size, room: Size, gap: int = 2) -> TileGeometry:
+    def fitting(cls, count: int, picture: Size, room: Size) -> TileGeometry:
         """The arrangement with the largest tiles for ``count`` pictures of this size in ``room`` (height, width)."""
+        gap = 2 if count <= _MANY else 1
         best = cls(count, 1, (1, 1), 1, gap)
         for columns in range(1, count + 1):
             rows = math.ceil(count / columns)
@@ -90,8 +95,8 @@ class ArchiveTiles:
         self.pixels[:, :, :3] = colors.ground
         self._known = np.full(geometry.count, np.nan, np.float32)
 
-    def draw(self, archive: UInt8Array, confidence: FloatArray) -> int:
-        """Draw the tiles whose confidence is another one than before; returns how many.
+    def draw(self, archive: UInt8Array, confidence: FloatArray, most: int | None = None) -> int:
+        """Draw the tiles whose confidence is another one than before; returns how many there were.
 
         A cell takes another picture only with another confidence, so that pictures need not be compared.
 
@@ -99,8 +104,10 @@ class ArchiveTiles:
         ----------
         archive : uint8 (n, h, w, 3) RGB.
         confidence : (n,) in [0, 1]; 0 where there is no picture yet.
+        most : how many to draw now; the others are drawn by the next calls.
         """
-        changed = np.flatnonzero(~(self._known == confidence))
+        waiting = np.flatnonzero(~(self._known == confidence))
+        changed = waiting[:most]
         if not len(changed):
             return 0
         self._known[changed] = confidence[changed]
@@ -111,7 +118,7 @@ class ArchiveTiles:
         rows, columns = np.divmod(changed, self.geometry.columns)
         grid[rows, :height, columns, :width] = tiles
         grid[rows, height : height + bar, columns, :width, :3] = self._bars(confidence[changed])[:, None]
-        return len(changed)
+        return len(waiting)
 
     def _grid(self) -> UInt8Array:
         """``pixels`` as (rows, pitch, columns, pitch, 4)."""
@@ -121,9 +128,11 @@ class ArchiveTiles:
 
     def _tiles(self, archive: UInt8Array, changed: npt.NDArray[np.intp]) -> UInt8Array:
         """The changed pictures at the tiles' size, (k, height, width, 4) BGRX."""
-        pictures = archive[changed]
-        count, height, width = pictures.shape[:3]
         tile = self.geometry.tile
+        # Every pixel of pictures that are many times too large costs more than it shows.
+        every = max(1, archive.shape[1] // (2 * tile[0]))
+        pictures = archive[changed, ::every, ::every]
+        count, height, width = pictures.shape[:3]
         if tile[0] <= height:
             # Averaging keeps to the borders between pictures that stand on top of each other: one call for all.
             tall = resample(pictures.reshape(count * height, width, 3), (count * tile[0], tile[1]), "area")

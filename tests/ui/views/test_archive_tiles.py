@@ -95,6 +95,15 @@ def test_only_cells_whose_confidence_changed_are_drawn_again() -> None:
     assert tiles.draw(other, changed) == 0
 
 
+def test_many_changes_are_drawn_in_parts_until_none_is_left() -> None:
+    pictures, confidence = archive(100), np.full(100, 0.5, np.float32)
+    whole = ArchiveTiles(TileGeometry.fitting(100, (16, 16), (100, 300)), COLORS)
+    whole.draw(pictures, confidence)
+    parts = ArchiveTiles(whole.geometry, COLORS)
+    assert [parts.draw(pictures, confidence, 40) for _ in range(4)] == [100, 60, 20, 0]
+    assert np.array_equal(parts.pixels, whole.pixels)
+
+
 def test_a_point_belongs_to_the_tile_around_it() -> None:
     geometry = TileGeometry.fitting(23, (16, 16), (200, 300))
     for cell in range(23):
