@@ -93,7 +93,7 @@ def take(
         store = settings.SettingsStore(Path(folder) / "settings.ini")
         store.set(settings.THEME, theme)
         themes.apply_theme(app, themes.LIGHT if theme == "light" else themes.DARK)
-        session = Session()
+        session = Session(Path(folder) / "gallery")
         session.start()
         window = MainWindow(session, store)
         window.resize(size[1], size[0])

@@ -37,7 +37,7 @@ class Photographer:
         existing = QApplication.instance()
         self.app = existing if isinstance(existing, QApplication) else QApplication(["deepvis"])
         theme.apply_theme(self.app, theme.DARK)
-        self.session = Session()
+        self.session = Session(Path(folder) / "gallery")
         self.window = MainWindow(self.session, SettingsStore(str(Path(folder) / "settings.ini")))
         self.window.resize(*SIZE)
         self.window.show()

@@ -64,7 +64,7 @@ def live_window(model: str, layer: str | None) -> Iterator[tuple[QApplication, M
     assert isinstance(app, QApplication)
     theme.apply_theme(app, theme.DARK)
     with tempfile.TemporaryDirectory() as folder:
-        session = Session()
+        session = Session(Path(folder) / "gallery")
         window = MainWindow(session, SettingsStore(str(Path(folder) / "settings.ini")))
         clock = window.clock = RecordingClock()
         window.resize(1600, 1000)
