@@ -11,15 +11,13 @@ import numpy as np
 import torch
 
 from deepvis.backend.network import Image, Network
-from deepvis.backend.preprocessing import check_image
 from deepvis.backend.runs.base import Needs, Steps
 from deepvis.backend.runs.dream_objective import DreamObjective, WeightedLayer, default_layer, parse_layers
-from deepvis.backend.runs.octaves import Tiling, octave_sizes, resized, zoomed
+from deepvis.backend.runs.octaves import Tiling, octave_sizes, zoomed
+from deepvis.backend.runs.pixels import resized, to_picture, to_pixels
 from deepvis.backend.runs.precision import in_precision
 from deepvis.messages import RunResult, RunUpdate, Size, UInt8Array
 from deepvis.options import check_options, option, option_values
-
-_LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
@@ -128,8 +126,8 @@ class _Dream:
         # Options are checked on the network before a copy of it is made.
         DreamObjective(net, layers, unit=options.unit)
         self._net = net
-        picture = _pixels(net, image, options.size)
-        guide = None if not options.guide else _pixels(net, _read(options.guide), 2 * max(net.input_size))
+        picture = to_pixels(net, image, options.size)
+        guide = None if not options.guide else to_pixels(net, _read(options.guide), 2 * max(net.input_size))
         converted = in_precision(net, options.precision)
         self._objective = DreamObjective(converted, layers, unit=options.unit, guide=guide)
         self._notes: list[str] = []
@@ -142,7 +140,7 @@ class _Dream:
         self._value = float("nan")
         self._octave = 0
         self._frame = 1
-        self._before = _uint8(self._picture)
+        self._before = to_picture(self._picture)
         self._shown = self._before
         self._under_way = self._before
 
@@ -250,7 +248,7 @@ class _Dream:
             while len(self._objectives) < self._octave:
                 self._objectives.append([])
             self._objectives[self._octave - 1].append(value)
-        self._under_way = _uint8(self._now)
+        self._under_way = to_picture(self._now)
         if not self._options.zoom_frames or finished:
             self._shown = self._under_way
 
@@ -309,25 +307,3 @@ def _read(path: str) -> UInt8Array:
     from deepvis.backend.sources.samples import sample_path
 
     return read_picture(sample_path(path) if path.startswith("sample:") else Path(path))
-
-
-def _pixels(net: Network, image: Image, longest: int | None) -> torch.Tensor:
-    """float32 (1, c, h, w) pixels in [0, 1] on the network's device, the longer side at most ``longest``."""
-    if isinstance(image, torch.Tensor):
-        pixels = net.preprocessing.denormalise(net.preprocess(image)).clamp(0, 1)
-    else:
-        picture = np.array(check_image(image))
-        pixels = torch.from_numpy(picture).permute(2, 0, 1)[None].to(net.device, torch.float32) / 255
-        if net.channels == 1:
-            pixels = (pixels * torch.tensor(_LUMA, device=net.device)[:, None, None]).sum(1, keepdim=True)
-    height, width = pixels.shape[-2:]
-    if longest is None or max(height, width) <= longest:
-        return pixels.contiguous()
-    shrunk = longest / max(height, width)
-    return resized(pixels, (max(1, round(height * shrunk)), max(1, round(width * shrunk)))).clamp(0, 1)
-
-
-def _uint8(pixels: torch.Tensor) -> UInt8Array:
-    """uint8 (h, w, 3) RGB of (1, c, h, w) pixels in [0, 1]."""
-    levels = pixels[0].mul(255).round_().clamp_(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(levels.expand(3, -1, -1).permute(1, 2, 0).cpu().numpy())

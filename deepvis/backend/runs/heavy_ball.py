@@ -14,10 +14,10 @@ _PROGRESS = 0.995
 class HeavyBall:
     """Descent with momentum 0.9, reset at each change of the learning rate, as Mahendran & Vedaldi (2014) have it.
 
-    The first rate is three times Polyak's, loss / ‖gradient‖², which suits a loss that could reach 0 and needs no tuning
-    by layer. It is halved where the loss has risen to 10 times the least so far (the descent then begins again from the
-    picture that had it), and where 40 steps have not made it smaller by half a percent. Rises before that are welcome:
-    they lead past pools and rectifiers that are stuck at the wrong place.
+    The first rate is three times Polyak's, loss / ‖gradient‖², which suits a loss that could reach 0 and needs no
+    tuning by layer. It is halved where the loss has risen to 10 times the least so far (the descent then begins again
+    from the picture that had it), and where 40 steps have not made it smaller by half a percent. Rises before that are
+    welcome: they lead past pools and rectifiers that are stuck at the wrong place.
 
     Attributes
     ----------

@@ -15,6 +15,7 @@ from deepvis.backend.network import Image, Network, NetworkError
 from deepvis.backend.runs.base import Needs, Steps
 from deepvis.backend.runs.heavy_ball import HeavyBall
 from deepvis.backend.runs.natural_image_priors import alpha_norm, total_variation
+from deepvis.backend.runs.pixels import to_picture
 from deepvis.backend.runs.precision import in_precision
 from deepvis.backend.runs.similarity import peak_signal_to_noise, structural_similarity
 from deepvis.messages import Layer, RunResult, RunUpdate, UInt8Array
@@ -107,7 +108,7 @@ class Inversion:
         weights = [_GROWTH ** _depth(net, name) for name in names]
         x = net.preprocess(image)
         converted = in_precision(net, self.precision)
-        original = _uint8(net.preprocessing.denormalise(x))
+        original = to_picture(net.preprocessing.denormalise(x))
         finished: dict[str, UInt8Array] = {}
         figures: dict[str, float] = {}
         step, total = 0, self.iterations * len(names)
@@ -119,7 +120,7 @@ class Inversion:
                 last = step == end
                 metrics, picture, note = search.step(last)
                 result = None
-                begun = len(names) > 1 and search.made == 0
+                begun = len(names) > 1 and search.made == 1
                 place = [f"{name}: layer {len(finished) + 1} of {len(names)}"] if begun else []
                 if last:
                     figures |= metrics if len(names) == 1 else {f"{key} {name}": v for key, v in metrics.items()}
@@ -235,7 +236,7 @@ class _Search:
             notes.append("the loss rose: back to the best picture so far, with half the learning rate")
         if last:
             pixels, (loss, error) = self._descent.best, self._best
-        picture = _uint8(pixels)
+        picture = to_picture(pixels)
         if last or self.made % _SSIM_EVERY == 0:
             self._ssim = structural_similarity(self._original, picture)
         self.made += 1
@@ -288,9 +289,3 @@ def _depth(net: Network, name: str) -> float:
 
 def _has_weights(layer: Layer) -> bool:
     return layer.kind in ("conv", "linear")
-
-
-def _uint8(pixels: torch.Tensor) -> UInt8Array:
-    """uint8 (h, w, 3) RGB of (1, c, h, w) pixels in [0, 1]."""
-    levels = pixels[0].mul(255).round_().clamp_(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(levels.expand(3, -1, -1).permute(1, 2, 0).cpu().numpy())

@@ -86,13 +86,6 @@ class Tiling:
         return [(row, column) for row in self.spans(size[0], shares[0]) for column in columns]
 
 
-def resized(pixels: torch.Tensor, size: Size) -> torch.Tensor:
-    """float32 (1, c, h, w) pixels at another size: bicubic, antialiased where they shrink."""
-    if tuple(pixels.shape[-2:]) == size:
-        return pixels
-    return torch.nn.functional.interpolate(pixels, size, mode="bicubic", antialias=True, align_corners=False)
-
-
 def zoomed(pixels: torch.Tensor, share: float) -> torch.Tensor:
     """The middle of (1, c, h, w) pixels without ``share`` of each side's length, at the full size again."""
     middle = torch.eye(2, 3, device=pixels.device)[None] * (1 - share)
