@@ -84,7 +84,7 @@ class Fooling:
     )
     step_size: float | None = option(
         None,
-        help="Length of a step; none: a quarter of epsilon (ascent: an L2 norm of 0.25)",
+        help="Length of a step; none: an eighth of epsilon (ascent: an L2 norm of 0.25)",
         minimum=1e-6,
         advanced=True,
         when=("method", _STEPPED),
@@ -174,7 +174,7 @@ class Fooling:
 
     def _rule(self) -> Rule:
         epsilon = self.epsilon if self.epsilon is not None else 1.0 if self.method == "pgd_l2" else 8 / 255
-        step_size = self.step_size if self.step_size is not None else epsilon / 4
+        step_size = self.step_size if self.step_size is not None else epsilon / 8
         if self.method == "fgsm":
             return FastSignRule(epsilon, epsilon)
         if self.method == "pgd_l2":
