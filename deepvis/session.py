@@ -285,11 +285,12 @@ class Session:
 
         def read(frame: Frame | None) -> tuple[UInt8Array | None, str]:
             from deepvis.backend.sources.pictures import read_picture
-            from deepvis.backend.sources.samples import sample_path
+            from deepvis.backend.sources.samples import sample_path, sample_title
 
             if isinstance(image, str):
-                sample = image.startswith("sample:")
-                return read_picture(sample_path(image) if sample else image), image if sample else Path(image).name
+                if image.startswith("sample:"):
+                    return read_picture(sample_path(image)), sample_title(image)
+                return read_picture(image), Path(image).name
             if image is None and frame is not None:
                 return frame.image, frame.title
             return image, title
@@ -305,7 +306,13 @@ class Session:
         def steps(network: Network, frame: Frame | None) -> Iterator[RunUpdate]:
             from deepvis.backend.runs import registry
 
-            run = registry()[name](**options)
+            kind = registry()[name]
+            unknown = set(options) - {each.name for each in options_of(kind)}
+            if unknown:
+                # A run that is repeated may be of another version.
+                names = ", ".join(sorted(unknown))
+                raise ValueError(f"{kind.title} has no option {names}; start it anew with the options of its tab")
+            run = kind(**options)
             alone = run.needs == "nothing"
             picture, title = (None, "") if alone else read(frame)
             self._keeper.begin(

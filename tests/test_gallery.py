@@ -144,6 +144,19 @@ def test_the_last_step_is_in_the_course_even_when_it_was_not_its_turn() -> None:
     assert hurried.course[-1][0] == 100
 
 
+def test_steps_that_are_told_of_more_than_once_are_all_kept(gallery: Gallery) -> None:
+    recorder = RunRecorder(RunBeginning("evolved_fooling", "Evolved fooling images", {}, "n", "h"))
+    for place in range(6):
+        update = RunUpdate(place // 3, 1, np.full((8, 8, 3), 40 * place, np.uint8), {"best": place / 10})
+        recorder.note(update)
+    gallery.add(make_record(recorder.end(RunStatus(1, "evolved_fooling", "cancelled", update), CREATED)))
+    content = gallery.content(gallery.entries[0].id)
+    assert [each.step for each in content.course] == [0, 0, 0, 1, 1, 1]
+    levels = [int(read_jpeg(each.jpeg).mean()) for each in content.course]
+    assert levels == pytest.approx([0, 40, 80, 120, 160, 200], abs=4)
+    assert content.steps.tolist() == [0, 0, 0, 1, 1, 1]
+
+
 def test_a_result_of_its_own_type_is_kept_field_by_field() -> None:
     @dataclass(frozen=True)
     class Map:

@@ -63,8 +63,9 @@ def write_entry(record: Record, gallery: Path) -> GalleryEntry:
             write_png(part / "parts" / f"picture {number}.png", image, {"Title": title or f"Picture {number}"})
         if content.course:
             with atomic(part / "course.zip") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for picture in content.course:
-                    archive.writestr(f"{picture.step:08d}.jpg", picture.jpeg)
+                for place, picture in enumerate(content.course):
+                    # Some runs tell of a step more than once.
+                    archive.writestr(f"{place:04d} step {picture.step}.jpg", picture.jpeg)
         if len(content.steps):
             _write_figures(part / "figures.csv", content.steps, content.course_figures)
         if record.arrays:
@@ -107,7 +108,7 @@ def read_content(entry: GalleryEntry) -> GalleryContent:
         if (folder / "course.zip").is_file():
             with zipfile.ZipFile(folder / "course.zip") as archive:
                 names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
-                course = tuple(CoursePicture(int(name[:-4]), archive.read(name)) for name in names)
+                course = tuple(CoursePicture(int(name[:-4].split()[-1]), archive.read(name)) for name in names)
         steps, figures = _read_figures(folder / "figures.csv")
         names_of_arrays: tuple[str, ...] = ()
         if (folder / "arrays.npz").is_file():

@@ -127,9 +127,9 @@ class RunRecorder:
         course, figures = self._course.items, self._figures.items
         last = status.update
         if last is not None:
-            if not course or course[-1][0] != last.step:
+            if not course or course[-1][1] is not last.image:
                 course = (*course, (last.step, last.image))
-            if not figures or figures[-1][0] != last.step:
+            if not figures or figures[-1][1] is not last.metrics:
                 figures = (*figures, (last.step, last.metrics))
         return RunEnd(self.beginning, status, created, course, figures)
 

@@ -147,6 +147,43 @@ def test_a_repeated_run_has_the_same_options_picture_and_result(listener: Listen
         session.gallery_repeat("nothing")
 
 
+def test_a_run_that_goes_on_takes_the_place_of_what_it_left_before(listener: Listener, folder: Path) -> None:
+    session = listener.session
+    run_id = session.start_run("fooling", {"target": "cliff", "method": "ascent", "iterations": 6}, "sample:cat")
+    listener.until(lambda: len(session.gallery_entries()) == 1)
+    first = session.gallery_entries()[0]
+    assert first.source == "Chelsea the cat"
+    session.control_run(run_id, "more", 5)
+    listener.until(lambda: session.gallery_entries()[0].id != first.id and len(listener.ended("done")) == 2)
+    listener.until(lambda: len(session.gallery_entries()) == 1)
+    second = session.gallery_entries()[0]
+    assert second.steps == first.steps + 5
+    assert second.course > first.course
+    listener.until(lambda: [each.name for each in folder.iterdir() if not each.name.startswith(".")] == [second.id])
+
+
+def test_pictures_of_a_unit_are_found_by_network_layer_and_unit(listener: Listener) -> None:
+    session = listener.session
+    session.start_run("class_image", {"layer": "conv2", "unit": 3, "iterations": 3, "size": 32})
+    listener.until(lambda: len(session.gallery_entries()) == 1)
+    (entry,) = session.gallery_entries()
+    assert session.unit_images(entry.network_hash, "conv2", 3) == ()
+    listener.until(lambda: len(session.unit_images(entry.network_hash, "conv2", 3)) == 1)
+    content = listener.open(entry.id)
+    assert content is not None
+    assert np.array_equal(session.unit_images(entry.network_hash, "conv2", 3)[0], content.image)
+    assert session.unit_images(entry.network_hash, "conv2", 4) == ()
+    assert session.unit_images("0" * 16, "conv2", 3) == ()
+
+
+def test_an_option_of_another_version_is_said(listener: Listener) -> None:
+    listener.session.start_run("occlusion", COARSE | {"colour": "red"}, listener.frame.image)
+    listener.until(lambda: bool(listener.ended("failed")))
+    failed = next(e for e in listener.events if isinstance(e, RunStatus) and e.state == "failed")
+    assert "no option colour" in failed.error
+    assert listener.session.gallery_entries() == ()
+
+
 def test_a_cancelled_run_is_kept_with_what_it_made(listener: Listener) -> None:
     session = listener.session
     fine = {"patch": 8, "stride": 2, "batch": 1}

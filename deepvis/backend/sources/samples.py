@@ -36,13 +36,22 @@ def sample_path(spec: str) -> Path:
     ------
     ValueError : there is no such sample on this machine; the message names those that there are.
     """
+    return _sample(spec)[1]
+
+
+def sample_title(spec: str) -> str:
+    """What ``sample:NAME`` is called. Raises as :func:`sample_path`."""
+    return _sample(spec)[0]
+
+
+def _sample(spec: str) -> tuple[str, Path]:
     name = spec.removeprefix("sample:").partition("?")[0]
     found = samples()
     name = ALIASES.get(name, name)
     if name not in found:
         there = ", ".join(found) or "none (install scikit-image)"
         raise ValueError(f"there is no sample {name!r}; the samples on this machine are {there}")
-    return found[name][1]
+    return found[name]
 
 
 def sample_names() -> list[str]:
