@@ -152,7 +152,10 @@ class Engine:
         if self._frame is None:
             return False
         shown = self._shown
-        return shown is None or shown[0] is not self._frame or shown[1] != self._request or shown[2] is not self._view
+        # A dream goes deeper on the same frame.
+        dreaming = self._request.dream is not None and self._view is not None and not self._frozen
+        same = shown is not None and shown[0] is self._frame and shown[1] == self._request and shown[2] is self._view
+        return dreaming or not same
 
     def _show(self) -> None:
         frame, request, view = self._frame, self._request, self._view

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 
+from deepvis.backend.live_dream import LiveDream
 from deepvis.backend.methods.backprojection import (
     backproject_tensor,
     backproject_units,
@@ -23,12 +25,13 @@ from deepvis.backend.methods.views import back_view, rule_note, why_zero
 from deepvis.backend.network import Network
 from deepvis.backend.render.filters import filter_pictures
 from deepvis.backend.render.grid import RunningRange, render_grid
-from deepvis.backend.render.pictures import draw_view, heat, render_unit
+from deepvis.backend.render.pictures import bgrx, draw_view, heat, render_unit
 from deepvis.backend.rules import RuleSwitch
 from deepvis.messages import (
     BackRequest,
     BackResult,
     BackViewName,
+    DreamRequest,
     FilterPicture,
     FloatArray,
     Frame,
@@ -41,9 +44,13 @@ from deepvis.messages import (
     Size,
     StrongestRequest,
     Timings,
+    UInt8Array,
     ViewRequest,
     ViewResult,
 )
+
+_DREAM_SIDE = 256
+"""The longer side in pixels of what is dreamt on live, so that dreams keep up with a camera."""
 
 
 @dataclass(slots=True)
@@ -92,6 +99,7 @@ class LiveView:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._ranges = RunningRange()
+        self._dream = LiveDream(network)
         self._pass: _Pass | None = None
         self._last_convolution: str | None = None
         self._filter_pictures: tuple[str, int, tuple[FilterPicture, ...]] | None = None
@@ -117,6 +125,7 @@ class LiveView:
         back, gradient = None, None
         strongest: tuple[BackResult, ...] = ()
         overlay = None
+        dream = None
         with watch("backward"):
             if request.back is not None:
                 back, gradient = self._back(run, request.back, request.grid)
@@ -125,6 +134,13 @@ class LiveView:
             if request.overlay is not None:
                 try:
                     overlay = self._overlay(run, request.overlay)
+                except (ValueError, KeyError) as error:
+                    problems.append(str(error.args[0]))
+            if request.dream is None:
+                self._dream.reset()
+            else:
+                try:
+                    dream = self._dreamt(frame, request.dream)
                 except (ValueError, KeyError) as error:
                     problems.append(str(error.args[0]))
         with watch("render"):
@@ -151,6 +167,7 @@ class LiveView:
             back=back,
             strongest=strongest,
             overlay=overlay,
+            dream=dream,
             probe=probe,
             raw=raw,
             timings=watch.timings(),
@@ -184,14 +201,16 @@ class LiveView:
             keep["strongest"] = None
         if request.overlay is not None and not valid(request.overlay.layer, request.overlay.unit):
             keep["overlay"] = None
+        if request.dream is not None and not valid(request.dream.layer, request.dream.unit):
+            keep["dream"] = None
         if keep:
             request = replace(request, **keep)  # type: ignore[arg-type]
-        if _needs_gradient(request) and not net.differentiable:
+        if (_needs_gradient(request) or request.dream is not None) and not net.differentiable:
             problems.append(
                 f"network {net.name} has no gradients (it is quantised, or detaches its input), so nothing can be "
                 "projected back through it; activations are shown"
             )
-            request = replace(request, back=None, strongest=None, overlay=None)
+            request = replace(request, back=None, strongest=None, overlay=None, dream=None)
         return request
 
     def _forward(self, frame: Frame, request: ViewRequest, watch: _Stopwatch) -> _Pass:
@@ -304,6 +323,19 @@ class LiveView:
     ) -> BackResult:
         drawn = back_view(gradient[0], view)
         return BackResult(layer, unit, rule, view, draw_view(drawn), drawn.scale, "", drawn.histogram)
+
+    def _dreamt(self, frame: Frame, request: DreamRequest) -> UInt8Array:
+        """The dream on this frame, uint8 (h, w, 4) BGRX; a frame that is shown again is dreamt on further."""
+        height, width = frame.image.shape[:2]
+        scale = min(1.0, _DREAM_SIDE / max(height, width))
+        image = frame.image
+        if scale < 1:
+            size = (max(1, round(width * scale)), max(1, round(height * scale)))
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        dreamt = self._dream.show(
+            image, request.layer, unit=request.unit, strength=request.strength, memory=request.memory
+        )
+        return bgrx(dreamt)
 
     def _overlay(self, run: _Pass, request: OverlayRequest) -> OverlayResult:
         of_unit = request.unit is not None and request.layer is not None

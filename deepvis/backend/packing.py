@@ -1,8 +1,8 @@
 """Convolution weights in the layout that oneDNN's kernels read, made once instead of at every call.
 
 PyTorch hands oneDNN plain weights, which are rearranged at each call before the convolution begins. At one picture a
-call that is a good part of the time. Rearranged weights give the same results, but for the order in which sums are rounded;
-they serve passes without gradients on the CPU.
+call that is a good part of the time. Rearranged weights give the same results, but for the order in which sums are
+rounded; they serve passes without gradients on the CPU.
 """
 
 from __future__ import annotations

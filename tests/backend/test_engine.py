@@ -13,6 +13,7 @@ from deepvis import Network
 from deepvis.backend.engine import Engine
 from deepvis.backend.mailbox import Mailbox
 from deepvis.messages import (
+    DreamRequest,
     Event,
     Frame,
     GridRequest,
@@ -252,3 +253,16 @@ def test_stopping_in_the_middle_of_a_run_ends_the_thread(stage: Stage, moody: Mo
     stage.engine.stop()
     stage.thread.join(10)
     assert not stage.thread.is_alive()
+
+
+def test_a_dream_goes_on_while_its_frame_stays_and_rests_while_it_is_frozen(live: Stage) -> None:
+    number = live.frame()
+    shown(live, number)
+    live.engine.request(ViewRequest(2, dream=DreamRequest("conv")))
+    for _ in range(3):
+        assert live.result().frame.id == number
+    live.engine.freeze(True)
+    live.engine.request(ViewRequest(3, grid=GridRequest("conv", (100, 100)), dream=DreamRequest("conv")))
+    while live.result().request.id != 3:
+        pass
+    assert live.results.take(timeout=0.05) is None

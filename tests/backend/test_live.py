@@ -11,6 +11,7 @@ from deepvis import Network, methods
 from deepvis.backend.live import LiveView
 from deepvis.messages import (
     BackRequest,
+    DreamRequest,
     Frame,
     GridRequest,
     OverlayRequest,
@@ -240,3 +241,29 @@ def test_a_unit_comes_with_its_filter_or_its_strongest_incoming_channels(net: Ne
     again = view.show(replace(frame, id=9), ViewRequest(4, unit=UnitRequest("2", 5))).unit
     assert again is not None
     assert again.filters is pool.filters
+
+
+def test_a_live_dream_enhances_its_layer_and_goes_deeper_on_the_same_frame(net: Network, frame: Frame) -> None:
+    view = LiveView(net)
+    request = ViewRequest(1, dream=DreamRequest("3", memory=0.9))
+    pictures = [view.show(frame, request).dream for _ in range(3)]
+    energy = [float((methods.activations(net, frame.image, "3") ** 2).sum())]
+    for picture in pictures:
+        assert picture is not None
+        assert picture.shape == (50, 70, 4)
+        dreamt = np.ascontiguousarray(picture[:, :, 2::-1])
+        energy.append(float((methods.activations(net, dreamt, "3") ** 2).sum()))
+    assert energy == sorted(energy)
+    assert view.show(frame, ViewRequest(2)).dream is None
+    again = view.show(frame, request).dream
+    assert again is not None
+    assert pictures[0] is not None
+    assert (again == pictures[0]).all(), "a dream that was switched off begins anew"
+
+
+def test_a_dream_of_a_layer_without_maps_is_a_part_that_cannot_be_shown(net: Network, frame: Frame) -> None:
+    vector = next(layer.name for layer in net.layers if layer.size is None)
+    result = LiveView(net).show(frame, ViewRequest(1, dream=DreamRequest(vector)))
+    assert result.dream is None
+    assert vector in result.problem
+    assert result.predictions

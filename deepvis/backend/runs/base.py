@@ -11,8 +11,8 @@ Needs = Literal["nothing", "picture", "pictures"]
 
 Steps = Generator[RunUpdate, int | None, None]
 """The steps of a run that can be continued: its last update has ``more`` above 0, and where that update is answered by
-``send(n)`` instead of ``next``, the run makes ``n`` more steps from where it stands: its ``total`` grows by ``n``, and a
-new result ends it."""
+``send(n)`` instead of ``next``, the run makes ``n`` more steps from where it stands: its ``total`` grows by ``n``, and
+a new result ends it."""
 
 
 class Run(Protocol):
