@@ -203,7 +203,8 @@ class LayerField(OptionField):
         self.line.setPlaceholderText(empty_text(option) or "Search layers")
         super().__init__(option, self.line)
         self._offer = Offer()
-        self._follows = not option.optional
+        self._must = option.required or (not option.optional and not self._several)
+        self._follows = self._must
         self.line.textEdited.connect(self._keep)
         self.line.offers.activated.connect(self._keep)
         self.line.textChanged.connect(lambda _text: self.edited.emit())
@@ -217,7 +218,7 @@ class LayerField(OptionField):
         self.line.offer([(layer.name, layer.text) for layer in (*shown, *others)])
         kept = [name for name in self.names if offer.find(_plain(name)) is not None]
         if kept != self.names:
-            self._follows = not self.option.optional and not kept
+            self._follows = self._must and not kept
             self.line.setText(", ".join(kept))
         if self._follows and offer.layer is not None:
             self.line.setText(offer.layer)
@@ -256,7 +257,7 @@ class LayerField(OptionField):
         names = value if isinstance(value, tuple | list) else () if value is None else (value,)
         unknown = bool(names) and not all(self._offer.find(_plain(str(name))) for name in names)
         # A default that was written for another network gives way to what is on the screen.
-        self._follows = not self.option.optional and (unknown or not names)
+        self._follows = self._must and (unknown or not names)
         if self._follows and self._offer.layer is not None:
             names = (self._offer.layer,)
         self.line.setText(", ".join(map(str, names)))

@@ -140,6 +140,8 @@ class RunPanel(QWidget):
         self.form.arranged.connect(self._order_tabs)
         self._state.network_changed.connect(self._follow_network)
         self._state.changed.connect(self._follow_look)
+        if self.live is not None:
+            self.live.switched.connect(lambda _on: self._refresh())
         theme.theme_changed.connect(self._follow_scale)
 
     # ------------------------------------------------------------------------------------------------------- arriving
@@ -337,7 +339,8 @@ class RunPanel(QWidget):
         controls.save.setEnabled(self._shown_id is not None)
         missing = self._missing()
         controls.show_start(missing)
-        self.view.set_hint(missing or self.kind.hint)
+        live = self.live is not None and self.live.on
+        self.view.set_hint("The dream begins with the next frame" if live else missing or self.kind.hint)
 
     def _missing(self) -> str:
         """Why nothing can be started, and what to do about it; empty if it can."""

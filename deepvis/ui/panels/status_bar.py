@@ -82,9 +82,10 @@ class StatusBar(QWidget):
             self.run.setText("")
             return
         update = status.update
-        parts = [f"{status.name} {status.state}"]
+        name = status.name.replace("_", " ")
+        parts = [f"{name} {status.state}"]
         if update is not None:
-            parts[0] = f"{status.name} {update.step} of {update.total}"
+            parts[0] = f"{name} {update.step} of {update.total}"
         if live_share is not None:
             parts.append(f"live keeps {100 * live_share:.0f} %")
         self.run.setText(" · ".join(parts))
