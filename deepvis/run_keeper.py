@@ -189,8 +189,11 @@ class RunKeeper:
         """Bring back what was deleted last."""
 
         def bring_back() -> None:
-            if self._opened().bring_back():
-                self._emit(GalleryChanged())
+            back = self._opened().bring_back()
+            self._emit(GalleryChanged())
+            if not back:
+                text = "They are not in the trash of the gallery any more."
+                self._emit(Problem("gallery.undelete", "Nothing could be brought back", text, "Repeat the runs."))
 
         self._write(self._guarded("undelete", "The pictures could not be brought back", bring_back))
 

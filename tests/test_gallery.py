@@ -225,6 +225,17 @@ def test_what_is_written_is_read_back(gallery: Gallery) -> None:
     assert np.array_equal(again.record(entry.id).arrays["pixels"], before.arrays["pixels"])
 
 
+def test_what_is_too_long_for_the_list_is_kept_beside_it(gallery: Gallery, tmp_path: Path) -> None:
+    genomes = {str(number): list(range(100)) for number in range(50)}
+    gallery.add(record(facts={"reached": True, "genomes": genomes}))
+    (entry,) = gallery.entries
+    assert entry.facts == {"reached": True}
+    assert (Path(entry.folder) / "entry.json").stat().st_size < 3000
+    assert gallery.content(entry.id).more_facts == {"genomes": genomes}
+    export_record(gallery.record(entry.id), tmp_path / "a.json", lambda _share: None)
+    assert json.loads((tmp_path / "a.json").read_text("utf-8"))["facts"] == {"reached": True, "genomes": genomes}
+
+
 def test_the_picture_says_how_it_was_made(gallery: Gallery) -> None:
     gallery.add(record())
     with Image.open(gallery.entries[0].path) as image:

@@ -51,7 +51,8 @@ def export_record(record: Record, path: Path, progress: Progress) -> None:
     if ending == ".png":
         write_png(path, record.content.image, provenance(record.entry))
     elif ending == ".json":
-        write_json(path, to_json(record.entry) | {"figures_by_step": figures_by_step(record)})
+        facts = {**record.entry.facts, **record.content.more_facts}
+        write_json(path, to_json(record.entry) | {"facts": facts, "figures_by_step": figures_by_step(record)})
     elif ending == ".npz":
         write_npz(path, arrays_of(record))
     elif ending in (".mp4", ".gif"):

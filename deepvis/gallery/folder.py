@@ -1,8 +1,8 @@
 """The folder of one entry: written beside its place and renamed, so that it is there whole or not at all.
 
 The picture under its own name with its provenance as text, ``course.zip`` (one JPEG a kept step), ``figures.csv`` (by
-step), ``arrays.npz`` and ``entry.json``; in ``parts``, so that the picture is alone when it is opened as a source:
-``thumbnail.png``, ``input.png`` and ``picture N.png`` (further pictures).
+step), ``arrays.npz``, ``facts.json`` (what is too long for the list) and ``entry.json``; in ``parts``, so that the
+picture is alone when it is opened as a source: ``thumbnail.png``, ``input.png``, ``picture N.png`` (further pictures).
 """
 
 from __future__ import annotations
@@ -70,6 +70,8 @@ def write_entry(record: Record, gallery: Path) -> GalleryEntry:
             _write_figures(part / "figures.csv", content.steps, content.course_figures)
         if record.arrays:
             write_npz(part / "arrays.npz", record.arrays)
+        if content.more_facts:
+            write_json(part / "facts.json", content.more_facts)
         # Last: a folder with an entry.json has everything else.
         write_json(part / "entry.json", to_json(entry) | {"pictures": list(content.images)})
         with explained(final):
@@ -110,6 +112,9 @@ def read_content(entry: GalleryEntry) -> GalleryContent:
                 names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
                 course = tuple(CoursePicture(int(name[:-4].split()[-1]), archive.read(name)) for name in names)
         steps, figures = _read_figures(folder / "figures.csv")
+        more_facts: dict[str, Any] = {}
+        if (folder / "facts.json").is_file():
+            more_facts = dict(json.loads((folder / "facts.json").read_text("utf-8")))
         names_of_arrays: tuple[str, ...] = ()
         if (folder / "arrays.npz").is_file():
             with zipfile.ZipFile(folder / "arrays.npz") as archive:
@@ -123,6 +128,7 @@ def read_content(entry: GalleryEntry) -> GalleryContent:
             steps=steps,
             course_figures=figures,
             arrays=names_of_arrays,
+            more_facts=more_facts,
         )
 
 

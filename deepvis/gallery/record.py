@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ THUMBNAIL = 256
 
 COURSE_SIDE = 720
 """Longest side of the course's pictures, in pixels."""
+
+LONGEST_FACT = 2000
+"""Characters of JSON that a fact may have in ``entry.json``, of which the list reads hundreds."""
 
 _QUALITY = 90
 
@@ -70,6 +74,8 @@ def make_record(end: RunEnd) -> Record:
     steps, figures = figure_columns(end.figures)
     when = datetime.fromtimestamp(end.created)
     title = made.title or title_of(options)
+    facts: dict[str, Any] = plain(made.facts)
+    long = {name for name, value in facts.items() if len(json.dumps(value)) > LONGEST_FACT}
     entry = GalleryEntry(
         # The random part keeps runs apart that end within the same second.
         id=f"{when:%Y%m%d-%H%M%S}-{beginning.run}-{secrets.token_hex(3)}",
@@ -89,7 +95,7 @@ def make_record(end: RunEnd) -> Record:
         version=__version__,
         options=plain(options),
         figures={name: float(value) for name, value in made.figures.items()},
-        facts=plain(made.facts),
+        facts={name: value for name, value in facts.items() if name not in long},
         source=beginning.source,
         has_input=beginning.input is not None,
         course=len(end.course),
@@ -105,6 +111,7 @@ def make_record(end: RunEnd) -> Record:
         steps=steps,
         course_figures=figures,
         arrays=tuple(made.arrays),
+        more_facts={name: facts[name] for name in facts if name in long},
     )
     return Record(content, made.arrays)
 

@@ -107,6 +107,7 @@ class GalleryContent:
     steps : int64 (n,), the steps at which the figures of ``course_figures`` were taken.
     course_figures : float32 (n,) by name.
     arrays : names of the values that an npz of it holds.
+    more_facts : statements in the types of JSON that are too long for ``entry.facts`` (the genomes of an archive …).
     """
 
     entry: GalleryEntry
@@ -117,6 +118,7 @@ class GalleryContent:
     steps: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     course_figures: Mapping[str, FloatArray] = field(default_factory=dict)
     arrays: tuple[str, ...] = ()
+    more_facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

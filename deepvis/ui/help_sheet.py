@@ -11,9 +11,9 @@ from deepvis.ui.actions import ACTIONS, GROUPS, ActionSpec, Group
 
 COLUMNS: tuple[tuple[Group, ...], ...] = (
     ("Source", "Capture"),
-    ("Network", "Mosaic"),
+    ("Network", "Mosaic", "Gallery"),
     ("Unit", "Lab"),
-    ("Looking back", "Gallery", "Window"),
+    ("Looking back", "Window"),
 )
 
 
@@ -128,7 +128,8 @@ class HelpSheet(QWidget):
 
 
 def _heading(group: Group) -> QLabel:
-    label = QLabel(group)
+    in_panel = any(spec.focus_keys for spec in ACTIONS if spec.group == group)
+    label = QLabel(f"{group}, while it has the focus" if in_panel else group)
     label.setProperty("role", "title")
     return label
 
