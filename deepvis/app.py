@@ -75,8 +75,8 @@ def run(options: LiveOptions) -> int:
     from PySide6.QtWidgets import QApplication
 
     from deepvis.session import Session
+    from deepvis.ui import icons, theme
     from deepvis.ui import settings_store as settings
-    from deepvis.ui import theme
     from deepvis.ui.main_window import MainWindow
     from deepvis.ui.notifications import ExceptionHooks
     from deepvis.ui.startup_trace import trace_startup
@@ -130,6 +130,7 @@ def run(options: LiveOptions) -> int:
     _log.info("left behind at exit: %s", ", ".join(left) or "nothing")
     # Settings are written and files are finished: there is nothing to lose. What the interpreter would do now, taking
     # Qt and torch down in whatever order it finds them, beside threads that may hang in a driver, can only crash.
+    icons.remove_mark_files()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -84,6 +84,12 @@ def mark_files(tokens: dict[str, str], scale: float) -> dict[str, str]:
     return urls
 
 
+def remove_mark_files() -> None:
+    """Take the files of the marks from the disk; nothing can be painted with them any more."""
+    while _mark_directories:
+        _mark_directories.pop().remove()
+
+
 @lru_cache(maxsize=256)
 def _icon(name: str, color: str, checked: str, disabled: str) -> QIcon:
     made = QIcon()
