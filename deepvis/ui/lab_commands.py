@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from deepvis.ui.command_palette import Command
@@ -46,10 +47,9 @@ class LabCommands:
     def commands(self) -> list[Command]:
         """Every kind of run by its name, for the palette."""
         return [
-            Command(f"run:{kind.name}", f"Lab {kind.title}", lambda name=kind.name: self.open(name), "Run",
-                    help=kind.hint)
+            Command(f"run:{kind.name}", f"Lab {kind.title}", partial(self.open, kind.name), "Run", help=kind.hint)
             for kind in KINDS
-        ]  # fmt: skip
+        ]
 
     def open(self, name: str) -> None:
         """Show the lab at this run."""

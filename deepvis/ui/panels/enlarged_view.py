@@ -26,6 +26,7 @@ class EnlargedView(QWidget):
     def __init__(self, covered: QWidget, parent: QWidget) -> None:
         super().__init__(parent)
         self._covered = covered
+        self._host = parent
         self.setProperty("role", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Enlarged pictures")
@@ -61,6 +62,5 @@ class EnlargedView(QWidget):
         return False
 
     def _place(self) -> None:
-        parent = self.parentWidget()
         top = self._covered.geometry().top()
-        self.setGeometry(0, top, parent.width(), parent.height() - top)
+        self.setGeometry(0, top, self._host.width(), self._host.height() - top)

@@ -135,6 +135,7 @@ class LabPanel(QWidget):
         self.splitter.setHandleWidth(1)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.addWidget(runs)
+        self._sides: list[QWidget] = []
         self._divided = True
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -144,6 +145,7 @@ class LabPanel(QWidget):
     def add_side(self, widget: QWidget) -> None:
         """Put a column of its own to the right of the runs; what room there is to spare is theirs."""
         self.splitter.addWidget(widget)
+        self._sides.append(widget)
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setStretchFactor(self.splitter.count() - 1, 0)
         self._divided = False
@@ -153,9 +155,8 @@ class LabPanel(QWidget):
         super().resizeEvent(event)
         if not self._divided and self.isVisible():
             self._divided = True
-            sides = self.splitter.count() - 1
-            hints = [self.splitter.widget(place + 1).sizeHint().width() for place in range(sides)]
-            widths = [min(hint, round(_SIDE_SHARE * self.width())) for hint in hints]
+            most = round(_SIDE_SHARE * self.width())
+            widths = [min(side.sizeHint().width(), most) for side in self._sides]
             self.splitter.setSizes([self.width() - sum(widths), *widths])
 
     def set_large(self, large: EnlargedView) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QMenu, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
@@ -80,6 +81,9 @@ class RunControls(QWidget):
             messages.addWidget(each, 1)
         column.addWidget(self._messages)
         column.addLayout(row(self.more, self.chosen, self.save))
+        stops = (self.start, self.pause, self.cancel, self.course, self.more, self.chosen, self.save)
+        for before, after in pairwise(stops):
+            QWidget.setTabOrder(before, after)
 
     def follow_scale(self) -> None:
         """The size of type is another one now."""
