@@ -41,10 +41,14 @@ from deepvis.options import check_options, option, option_values
 STEPS: Mapping[str, int] = {"fourier": 256, "maco": 256, "yosinski": 1000, "l2": 512}
 """Steps of a recipe if nothing is said."""
 
-RATES: Mapping[str, float] = {"fourier": 0.05, "maco": 0.05, "yosinski": 100.0, "l2": 1.0}
-"""Learning rate of a recipe if nothing is said."""
+RATES: Mapping[str, float] = {"fourier": 0.05, "maco": 0.05, "yosinski": 1e8, "l2": 100.0}
+"""Learning rate of a recipe if nothing is said; of yosinski the largest, since it then goes by progress."""
 
-REGULARIZATION: Mapping[str, float] = {"fourier": 0.3, "l2": 0.001}
+PROGRESS = 2.0
+"""By how much a step of yosinski should raise the objective if nothing is said, as in the paper's presets 1 and 4. The
+fixed rate of the others, 100, suits CaffeNet; a network with small gradients would stay grey."""
+
+REGULARIZATION: Mapping[str, float] = {"fourier": 0.3, "l2": 0.0001}
 """Weight of the regularization of a recipe if nothing is said."""
 
 RIVALS: Mapping[str, float] = {"fourier": 5.0, "maco": 5.0}
@@ -197,7 +201,8 @@ class ClassImage:
     )
     progress: float | None = option(
         None,
-        help="By how much a step should raise the objective, the learning rate being the most; none: fixed rate",
+        help="By how much a step should raise the objective, if the learning rate, then the largest, allows; none: the "
+        "learning rate is fixed, or 2 without one",
         minimum=0,
         advanced=True,
         when=_YOSINSKI,
@@ -346,9 +351,10 @@ class ClassImage:
         if self.recipe == "l2":
             return L2Ascent(net, size, generator, rate, regularization, l2_jitter(size, self.jitter))
         if self.recipe == "yosinski":
+            fixed = self.progress is not None or self.learning_rate is not None
             settings = YosinskiSettings(
                 rate,
-                self.progress,
+                self.progress if fixed else PROGRESS,
                 self.decay,
                 self.blur,
                 self.blur_every,

@@ -222,7 +222,9 @@ class ParameterizedAscent:
         """See :class:`Recipe`."""
         assert self._view is not None
         values = self._picture.values
-        (values.grad,) = torch.autograd.grad(self._view, values, gradient / -self._views)
+        (found,) = torch.autograd.grad(self._view, values, gradient / -self._views)
+        # WORKAROUND: the fused AdamW reads a gradient whose strides are not its parameter's in the wrong order.
+        values.grad = found.contiguous()
         self._view = None
 
     def climb(self) -> None:
