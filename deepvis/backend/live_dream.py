@@ -48,7 +48,7 @@ class LiveDream:
         *,
         unit: int | None = None,
         strength: float = 1.0,
-        memory: float = 0.5,
+        memory: float = 0.7,
         steps: int = 2,
     ) -> UInt8Array:
         """Dream on one frame.

@@ -216,7 +216,7 @@ class _Search:
         """One step. Returns the figures and the picture where it was taken (or the best, if ``last``), and notes."""
         notes = []
         pixels = self._descent.position
-        loss, error, gradient = self._evaluate(pixels)
+        loss, error, gradient, led_back = self._evaluate(pixels)
         if not (math.isfinite(loss) and bool(torch.isfinite(gradient).all())):
             if self._descent.rate is None:
                 raise NetworkError(
@@ -226,7 +226,7 @@ class _Search:
             notes.append("the loss or its gradient was no number: the step is undone, and the next is half as long")
         if loss < self._best[0]:
             self._best = (loss, error)
-        if not bool(gradient.any()) and self._descent.rate is None and self._restarts < _RESTARTS:
+        if not led_back and self._descent.rate is None and self._restarts < _RESTARTS:
             # Dead rectifiers: nothing of the layer's answer leads back to the picture.
             self._restarts += 1
             self._noise *= 3
@@ -243,19 +243,21 @@ class _Search:
         psnr = peak_signal_to_noise(self._original, picture)
         return {"loss": loss, "feature_error": error, "psnr": psnr, "ssim": self._ssim}, picture, notes
 
-    def _evaluate(self, pixels: torch.Tensor) -> tuple[float, float, torch.Tensor]:
-        """Loss, relative feature error, and the loss's gradient with respect to float32 (1, c, h, w) pixels."""
+    def _evaluate(self, pixels: torch.Tensor) -> tuple[float, float, torch.Tensor, bool]:
+        """Loss, relative feature error, the loss's gradient with respect to float32 (1, c, h, w) pixels, and whether
+        the layer has a part in it."""
         done = differentiable_pass(self._net, self._net.preprocessing.normalise(pixels), (self._layer,), stop=True)
         raw = done.raw[self._layer]
         difference = raw.detach().to(torch.float32) - self._target
         squares = difference.square().sum() / self._energy
         seed = (difference * (2 / self._energy)).to(raw.dtype)
         gradient = input_gradient(done, raw, seed, f"layer {self._layer!r}") / self._std
+        led_back = bool(gradient.any())
         away = (pixels - self._mean) / _RANGE
         prior, slope = self._prior(away)
         gradient = gradient + slope / _RANGE
         squares_value, prior_value = torch.stack([squares, prior]).tolist()
-        return squares_value + prior_value, math.sqrt(squares_value), gradient
+        return squares_value + prior_value, math.sqrt(squares_value), gradient, led_back
 
     def _prior(self, away: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What the recipe adds to the loss, and its gradient with respect to ``away``."""
