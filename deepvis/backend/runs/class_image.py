@@ -430,9 +430,14 @@ class _Zeros:
             self.renews = True
             self.renewals += 1
             return f"the gradient was {what}: begun again from other noise"
-        if finite and self._in_a_row <= _RENEWALS + 2 * _OPENED and self.rule == "gradient":
-            self.rule = "deconvnet"
-            return "the gradient was exactly 0: dead rectifiers pass gradient in the next step"
+        if self._in_a_row <= _RENEWALS + 2 * _OPENED:
+            if finite and self.rule == "gradient":
+                self.rule = "deconvnet"
+                return "the gradient was exactly 0: dead rectifiers pass gradient in the next step"
+            self.rule = "gradient"
+            self.renews = True
+            self.renewals += 1
+            return f"the gradient was {what}, also with rectifiers open: begun again from other noise"
         raise ValueError(
             f"no gradient comes back from {self._goal.title} ({what}, {self._in_a_row} times in a row): it answers to "
             "nothing near noise. Choose another unit, or the layer before its rectifier"
