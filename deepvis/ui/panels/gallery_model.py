@@ -31,6 +31,7 @@ class GalleryModel(QAbstractListModel):
         self._all: tuple[GalleryEntry, ...] = ()
         self._shown: list[GalleryEntry] = []
         self._rows: dict[str, int] = {}
+        self._texts: dict[str, str] = {}
         self._kind: str | None = None
         self._words = ""
         self.thumbnails.arrived.connect(self._tell)
@@ -73,7 +74,7 @@ class GalleryModel(QAbstractListModel):
             entry
             for entry in self._all
             if (self._kind is None or entry.run == self._kind)
-            and (not self._words or gallery_text.matches(entry, self._words))
+            and (not self._words or gallery_text.matches(self._text_of(entry), self._words))
         ]
         if [(each.id, each.saved) for each in shown] == [(each.id, each.saved) for each in self._shown]:
             return
@@ -81,6 +82,12 @@ class GalleryModel(QAbstractListModel):
         self._shown = shown
         self._rows = {entry.id: row for row, entry in enumerate(shown)}
         self.endResetModel()
+
+    def _text_of(self, entry: GalleryEntry) -> str:
+        # Made once: five hundred of them would be felt at every letter that is typed.
+        if entry.id not in self._texts:
+            self._texts[entry.id] = gallery_text.searchable(entry)
+        return self._texts[entry.id]
 
     def _tell(self, entry_id: str) -> None:
         row = self._rows.get(entry_id)

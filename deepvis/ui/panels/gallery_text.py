@@ -117,12 +117,16 @@ def differences(first: GalleryEntry, second: GalleryEntry) -> list[tuple[str, st
     return [row for row in rows if row[1] != row[2]]
 
 
-def matches(entry: GalleryEntry, words: str) -> bool:
-    """Whether every one of the words occurs in what an entry says of itself."""
+def searchable(entry: GalleryEntry) -> str:
+    """All that an entry says of itself, for :func:`matches`."""
     texts = [entry.kind, entry.run, entry.title, entry.network, entry.source, entry.note]
     texts += [f"{name} {text}" for name, text in option_rows(entry.options)]
-    all_text = "\n".join(texts).casefold()
-    return all(word in all_text for word in words.casefold().split())
+    return "\n".join(texts).casefold()
+
+
+def matches(text: str, words: str) -> bool:
+    """Whether every one of the words occurs in a :func:`searchable` text."""
+    return all(word in text for word in words.casefold().split())
 
 
 def name_text(name: str) -> str:
