@@ -143,6 +143,17 @@ def test_keys_pause_continue_cancel_and_go_on(lab: MainWindow, backend: FakeBack
     ]  # fmt: skip
 
 
+def test_a_run_that_waits_says_what_for(lab: MainWindow, backend: FakeBackend) -> None:
+    lab.lab.panels["inversion"].begin()
+    send(backend, *lab_runs.statuses("inversion")[:2])
+    waiting = lab.lab.show_run("fooling")
+    waiting.begin()
+    assert waiting.controls.figures.text() == "queued · Inversion goes on"
+    waiting.begin()
+    waiting._choose(3)
+    assert waiting.controls.figures.text() == "queued · 1 before it"
+
+
 def test_start_opens_the_lab_before_it_starts_anything(window: MainWindow, backend: FakeBackend) -> None:
     window.activateWindow()
     press(window, Qt.Key.Key_Return, CTRL)

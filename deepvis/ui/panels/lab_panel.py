@@ -105,6 +105,7 @@ class LabPanel(QWidget):
             panel.failed.connect(self.failed)
             panel.export.connect(self.export)
             panel.changed.connect(self.changed)
+            panel.goes_on_elsewhere = partial(self._other_run, kind.name)
             if panel.live is not None:
                 # A dream deserves room.
                 panel.live.switched.connect(self._show_dream)
@@ -206,6 +207,11 @@ class LabPanel(QWidget):
                 self.large.show_view(self._lent.kind.title, self._lent.lend_view())
         self.enlarge_button.setChecked(self.enlarged)
         self.changed.emit()
+
+    def _other_run(self, name: str) -> str:
+        """The title of a run that goes on and is not of this kind, or an empty text."""
+        going = (panel for other, panel in self.panels.items() if other != name and panel.runs.running)
+        return next((panel.kind.title for panel in going), "")
 
     def _show_dream(self, on: bool) -> None:
         self.show_run("deepdream")

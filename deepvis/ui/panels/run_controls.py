@@ -89,10 +89,10 @@ class RunControls(QWidget):
         """The size of type is another one now."""
         self._messages.setFixedHeight(2 * self.fontMetrics().lineSpacing() + 2)
 
-    def show_progress(self, run: RunStatus | None, ahead: int) -> None:
-        """Show how far this run is; ``ahead``: how many come before it."""
+    def show_progress(self, run: RunStatus | None, ahead: int, after: str = "") -> None:
+        """Show how far this run is; ``ahead`` and ``after`` as :func:`run_text` takes them."""
         if run is not None:
-            self.figures.setText(run_text(run, ahead))
+            self.figures.setText(run_text(run, ahead, after))
             update = run.update
             self.progress.setRange(0, update.total if update is not None else 1)
             self.progress.setValue(update.step if update is not None else 0)
@@ -138,18 +138,20 @@ class RunControls(QWidget):
         self._messages.setToolTip(error or note)
 
 
-def run_text(run: RunStatus, ahead: int = 0) -> str:
+def run_text(run: RunStatus, ahead: int = 0, after: str = "") -> str:
     """How far a run is, in one line: ``step 318 of 512 · 0:04 left``.
 
     Parameters
     ----------
-    ahead : how many runs come before it.
+    ahead : how many runs of its kind come before it.
+    after : the title of another kind of run that goes on now.
     """
     update = run.update
     steps = f"step {update.step} of {update.total}" if update is not None else ""
     left = f"{clock(run.left + 0.999)} left" if run.left is not None else ""
     if run.state == "queued":
-        parts = ["queued", f"{ahead} before it" if ahead else "", steps]
+        before = f"{ahead} before it" if ahead else f"{after} goes on" if after else ""
+        parts = ["queued", before, steps]
     elif run.state == "running":
         parts = [steps or "running", left]
     elif run.state == "done":

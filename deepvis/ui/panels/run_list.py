@@ -45,6 +45,11 @@ class RunList:
         return run.state if run is not None else ""
 
     @property
+    def running(self) -> bool:
+        """Whether one of them makes steps now."""
+        return any(run.state == "running" for run in self._runs.values())
+
+    @property
     def continuable(self) -> RunStatus | None:
         """The run that ended last, where it can make more steps and none is under way; else None."""
         last = self.last

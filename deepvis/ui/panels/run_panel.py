@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -61,6 +61,8 @@ class RunPanel(QWidget):
         self._late: RunStatus | None = None
         self._error = ""
         self._note = ""
+        self.goes_on_elsewhere: Callable[[], str] = lambda: ""
+        """The title of another kind of run that goes on now, or an empty text."""
         self.runs = RunList()
         self.setAccessibleName(kind.title)
         self.form = OptionForm()
@@ -331,7 +333,7 @@ class RunPanel(QWidget):
         """Set buttons and progress from the chosen run; ``ended``: the run that was chosen, and may be over."""
         run, controls = self.runs.chosen, self.controls
         told = run or ended or self.runs.last
-        controls.show_progress(told, self.runs.ahead(told.id) if told is not None else 0)
+        controls.show_progress(told, self.runs.ahead(told.id) if told is not None else 0, self.goes_on_elsewhere())
         controls.show_steering(run)
         controls.show_queue(self.runs.waiting, self.runs.chosen_id)
         more = self.runs.continuable
