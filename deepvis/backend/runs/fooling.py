@@ -103,6 +103,14 @@ class Fooling:
         unit="px",
         advanced=True,
     )
+    sharpness: float = option(
+        1.0,
+        help="Factor on the logits in lbfgs's cross-entropy: 1 is the paper's, larger ones give smaller changes",
+        minimum=0.01,
+        maximum=100,
+        advanced=True,
+        when=("method", ("lbfgs",)),
+    )
     area: float = option(
         0.15, help="Share of the picture that the sticker covers", minimum=0.005, maximum=0.75, when=_PATCH
     )
@@ -132,7 +140,7 @@ class Fooling:
         generator = torch.Generator().manual_seed(self.seed)
         steps = self.iterations if self.iterations is not None and self.method != "fgsm" else _STEPS[self.method]
         if self.method == "lbfgs":
-            yield from smallest_change(account, steps, generator)
+            yield from smallest_change(account, steps, generator, self.sharpness)
         elif self.method == "patch":
             how = PatchOptions(steps, self.area, self.shape, self.scale, self.rotation, self.batch, self.folder)
             yield from train(account, how, generator)

@@ -164,6 +164,13 @@ def test_lbfgs_finds_a_smaller_change_than_pgd(net, image):
     assert 0 < small.metrics["l2"] < large.metrics["l2"]
 
 
+def test_a_sharper_loss_gives_lbfgs_a_smaller_change(net, image):
+    target = other(net, image, 4)
+    paper, sharp = (finish(Fooling(method="lbfgs", target=target, sharpness=s), net, image) for s in (1.0, 10.0))
+    assert sharp.result.facts["success"]
+    assert sharp.metrics["l2"] < paper.metrics["l2"]
+
+
 def test_lbfgs_minimises_the_papers_objective(net, image):
     """Its first search ends where scipy, called the plain way, ends."""
     from scipy.optimize import minimize

@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from deepvis.messages import FloatArray, UInt8Array
 
-_CLIPPED = 0.005
-"""Share of the values that the magnified difference may show clipped, so that a few outliers do not hide the others."""
+_CONTRAST = 80
+"""Levels from mid grey to which the largest differences are magnified."""
+_OUTLIERS = 0.005
+"""Share of the values that may be magnified further, so that a few outliers do not hide the others."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,9 @@ class Change:
 
     @property
     def magnification(self) -> int:
-        """The whole factor by which nearly all of the difference still fits between black and white."""
-        within = np.cumsum(self._counts) >= (1 - _CLIPPED) * self.before.size
-        return max(1, 127 // max(1, int(within.argmax())))
+        """The whole factor by which nearly all of the difference is drawn in clear contrast, not yet black or white."""
+        within = np.cumsum(self._counts) >= (1 - _OUTLIERS) * self.before.size
+        return max(1, _CONTRAST // max(1, int(within.argmax())))
 
     @property
     def magnified(self) -> UInt8Array:

@@ -46,13 +46,15 @@ class _Moment:
     note: str = ""
 
 
-def smallest_change(account: Account, evaluations: int, generator: torch.Generator) -> Steps:
+def smallest_change(account: Account, evaluations: int, generator: torch.Generator, sharpness: float = 1.0) -> Steps:
     """Search until c is known well enough, at most for ``evaluations`` steps; each is one evaluation of the network.
 
-    The result is the 8-bit picture with the smallest L2 norm that fools. The loss that is told is the cross-entropy.
+    The result is the 8-bit picture with the smallest L2 norm that fools. The loss that is told is the cross-entropy of
+    the logits times ``sharpness``, over ``sharpness``: at 1 it is the paper's; the larger, the nearer it is to the
+    distance from the strongest other class alone, and the smaller the change.
     """
     subject, goal = account.subject, account.goal
-    search = _Search(account, generator)
+    search = _Search(account, generator, sharpness)
     moments = search.moments()
     step, limit, first = 0, evaluations, True
     best: tuple[float, _Moment] | None = None
@@ -72,7 +74,7 @@ def smallest_change(account: Account, evaluations: int, generator: torch.Generat
                 latest, moment = moment, next(moments, None)
             kept = best[1] if best is not None else moment if moment is not None else latest
             logits = kept.logits if kept.judged else subject.judge(kept.levels)
-            loss = float(goal.cross_entropy(logits))
+            loss = search.loss(logits)
             facts = {"c": search.weight_that_fools, "restarts": search.restarts}
             more = yield account.last(
                 step,
@@ -93,7 +95,8 @@ def smallest_change(account: Account, evaluations: int, generator: torch.Generat
 class _Search:
     """The search for c. ``weight_that_fools`` is the largest that did so far, None while none did."""
 
-    def __init__(self, account: Account, generator: torch.Generator) -> None:
+    def __init__(self, account: Account, generator: torch.Generator, sharpness: float) -> None:
+        self._sharpness = sharpness
         self._subject = account.subject
         self._goal = account.goal
         self._generator = generator
@@ -168,13 +171,17 @@ class _Search:
         values = (self._origin + change).astype(np.float32).clip(0, 1).reshape(subject.levels.shape)
         done = subject.run(torch.from_numpy(values)[None].to(subject.pixels.device))
         with graphs_on():
-            loss = self._goal.cross_entropy(done.logits)
+            loss = self._goal.cross_entropy(done.logits * self._sharpness) / self._sharpness
         gradient = done.gradient(loss)[0].cpu().numpy().astype(np.float64).ravel()
         moment = _Moment(values, rounded(values), done.logits.detach(), float(loss.detach()), judged=False)
         return moment, np.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)
+
+    def loss(self, logits: torch.Tensor) -> float:
+        """Cross-entropy of the sharpened logits (1, classes)."""
+        return float(self._goal.cross_entropy(logits * self._sharpness)) / self._sharpness
 
     def _judged(self, change: Vector) -> _Moment:
         values = (self._origin + change).astype(np.float32).clip(0, 1).reshape(self._subject.levels.shape)
         levels = rounded(values)
         logits = self._subject.judge(levels)
-        return _Moment(values, levels, logits, float(self._goal.cross_entropy(logits)), judged=True)
+        return _Moment(values, levels, logits, self.loss(logits), judged=True)
