@@ -169,19 +169,24 @@ class DreamObjective:
         done = differentiable_pass(self._net, preprocessing.normalise(pixels), names, stop=True)
         area = pixels.shape[-2] * pixels.shape[-1]
         value = torch.zeros((), device=pixels.device)
-        total: torch.Tensor | None = None
         largest = max(self._densities)
+        half = 1.0 if self._guides is not None else 0.5
+        seeds = []
         for number, (layer, density) in enumerate(zip(self.layers, self._densities, strict=True)):
-            maps = done.activations[layer.name]
-            seed = self._seed(maps.detach(), number)
-            half = 1.0 if self._guides is not None else 0.5
-            product = (maps.detach().to(torch.float32) * seed.to(torch.float32)).sum()
+            maps = done.activations[layer.name].detach()
+            seed = self._seed(maps, number)
+            product = torch.dot(maps.flatten().to(torch.float32), seed.flatten().to(torch.float32))
             value = value + product * (half * layer.weight / (density * area))
+            scale = layer.weight * largest / density
+            seeds.append(seed if scale == 1 else seed * scale)
+        what = f"layer {names[-1]!r}"
+        if len(seeds) == 1:
+            gradient = input_gradient(done, done.activations[names[0]], seeds[0], what)
+        else:
             with graphs_on():
-                climbed = (maps * (seed * (layer.weight * largest / density))).sum()
-                total = climbed if total is None else total + climbed
-        assert total is not None
-        gradient = input_gradient(done, total, torch.ones_like(total), f"layer {names[-1]!r}")
+                climbed = sum((done.activations[name] * seed).sum() for name, seed in zip(names, seeds, strict=True))
+            assert isinstance(climbed, torch.Tensor)
+            gradient = input_gradient(done, climbed, torch.ones_like(climbed), what)
         _, std = preprocessing.vectors(pixels.device)
         return gradient / std, value
 

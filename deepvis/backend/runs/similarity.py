@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -20,7 +21,9 @@ def peak_signal_to_noise(first: UInt8Array, second: UInt8Array) -> float:
 
 def structural_similarity(first: UInt8Array, second: UInt8Array) -> float:
     """Mean SSIM over the channels of two uint8 (h, w, 3) pictures; not a number where they are under 3 px."""
-    from skimage.metrics import structural_similarity as ssim
+    from skimage import metrics
+
+    ssim: Callable[..., float] = metrics.structural_similarity
 
     side = min(_WINDOW, min(first.shape[:2]) // 2 * 2 - 1 if min(first.shape[:2]) % 2 == 0 else min(first.shape[:2]))
     if side < 3:
