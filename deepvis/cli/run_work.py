@@ -151,8 +151,8 @@ def write(
 def _short(facts: Mapping[str, Any]) -> str:
     """As JSON that is small enough to lie in a picture.
 
-    The evolved genomes of all classes, say, are left to --json, and so is how long it took: the same run writes the same
-    picture, byte for byte.
+    The evolved genomes of all classes, say, are left to --json, and so is how long it took: so the same run writes the
+    same picture, byte for byte.
     """
     told = {name: fact for name, fact in facts["facts"].items() if len(json.dumps(fact)) <= _LONGEST_FACT}
     return json.dumps({name: fact for name, fact in facts.items() if name != "seconds"} | {"facts": told})
