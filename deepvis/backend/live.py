@@ -401,4 +401,4 @@ def _probe(values: torch.Tensor, probe: tuple[int, float, float] | None) -> floa
     own = values[probe[0]]
     if own.dim() == 2:
         own = own[int(probe[1] * own.shape[0]), int(probe[2] * own.shape[1])]
-    return float(own)
+    return float(own.detach())

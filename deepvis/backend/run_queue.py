@@ -86,8 +86,10 @@ class RunQueue:
         began = time.perf_counter()
         try:
             if entry.steps is None:
-                entry.steps = iter(entry.make())
+                # The first step may take long: it is under way from now on.
                 entry.state = "running"
+                self._tell(entry)
+                entry.steps = iter(entry.make())
             if entry.more is not None and isinstance(entry.steps, Generator):
                 more, entry.more = entry.more, None
                 update = entry.steps.send(more)

@@ -26,13 +26,14 @@ class PaintClock:
 
     Attributes
     ----------
-    latency : capture to paint of the last painted frame, in milliseconds; None before the first.
+    latency : capture to paint of the last new frame that was painted, in milliseconds; None before the first.
     """
 
     def __init__(self) -> None:
         self.latency: float | None = None
         self._busy: deque[float] = deque(maxlen=WINDOW)
         self._result: ViewResult | None = None
+        self._frame: int | None = None
         self._spent = 0.0
         self._began = 0.0
         self.painted = 0
@@ -50,7 +51,10 @@ class PaintClock:
         self._spent += now - self._began
         if not painted or self._result is None:
             return False
-        self.latency = 1000 * (now - self._result.frame.captured)
+        if self._result.frame.id != self._frame:
+            # Another view of a frame that was shown before says nothing of how late frames come.
+            self._frame = self._result.frame.id
+            self.latency = 1000 * (now - self._result.frame.captured)
         self._busy.append(1000 * self._spent)
         self._result = None
         self.painted += 1

@@ -242,7 +242,7 @@ def test_a_run_waits_for_a_network(stage: Stage, moody: Moody) -> None:
     stage.until(lambda: bool(stage.of(RunStatus)))
     stage.install(Network(moody, input_size=(16, 16)))
     stage.until(lambda: any(isinstance(e, RunStatus) and e.state == "done" for e in stage.events))
-    assert [e.state for e in stage.events if isinstance(e, RunStatus)] == ["queued", "done"]
+    assert [e.state for e in stage.events if isinstance(e, RunStatus)] == ["queued", "running", "done"]
 
 
 def test_stopping_in_the_middle_of_a_run_ends_the_thread(stage: Stage, moody: Moody) -> None:
