@@ -84,7 +84,7 @@ class Fade:
                     facts={"target": index, "reached": True},
                     arrays={"values": faded},
                 )
-            note = "the gradient was 0" if step == 2 else ""
+            note = "the gradient was 0" if step > 1 else ""
             yield RunUpdate(step, self.steps_count, picture, metrics, result, note=note)
 
 
@@ -199,6 +199,13 @@ def test_wrong_words_are_refused_before_a_network_is_loaded(
     assert not captured.out
 
 
+def test_words_that_a_command_does_not_know_are_told_with_its_own_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["maximise", "tractor", "-o", "out.png"]) == 2
+    told = capsys.readouterr().err
+    assert "deepvis maximise: error: unrecognized arguments: tractor" in told
+    assert "--target CLASS" in told
+
+
 @pytest.mark.usefixtures("fade")
 @pytest.mark.parametrize("output", ["out.jpg", "no/such/folder/out.png", "picture.png"])
 def test_an_output_that_cannot_be_written_is_refused_at_once(
@@ -246,24 +253,24 @@ def test_a_run_leaves_what_was_asked_for_and_can_be_repeated_from_it(
     tmp_path: Path, picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, story = tmp_path / "out.png", tmp_path / "out.json"
-    asked = ["--preset", "quick", "--target", "3", "--layers", "conv1,conv2", "--seed", "8"]
+    asked = ["--preset", "quick", "--target", "3", "--layers", "conv1,conv2", "--seed", "8", "--steps-count", "3"]
     words = ["dream", str(picture), "-o", str(out), *RANDOM, *asked, "--json", str(story), "--all", "--npz"]
     assert cli.main(words) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith(f"{out}: class 3, brightness ")
-    assert "2 steps" in captured.out
-    assert "deepvis: the gradient was 0" in captured.err
+    assert "3 steps" in captured.out
+    assert captured.err.count("deepvis: the gradient was 0\n") == 1
     names = {"out.png", "out.json", "out.npz", "out-before.png", "out-10-difference.png", "picture.png"}
     assert {path.name for path in tmp_path.iterdir()} == names
 
     written = json.loads(story.read_text(encoding="utf-8"))
     assert written["run"] == "deepdream"
     assert written["options"]["layers"] == ["conv1", "conv2"]
-    assert (written["options"]["steps_count"], written["options"]["seed"]) == (2, 8)
+    assert (written["options"]["steps_count"], written["options"]["seed"]) == (3, 8)
     assert written["facts"] == {"target": 3, "reached": True}
     assert written["figures"]["bad"] is None
-    assert written["course"]["step"] == [1, 2]
-    assert written["course"]["loss"] == [-1, -0.5]
+    assert written["course"]["step"] == [1, 2, 3]
+    assert written["course"]["loss"] == [-1, -0.5, -1 / 3]
     assert len(written["network_hash"]) == 16
     with np.load(tmp_path / "out.npz") as arrays:
         assert arrays["values"].shape == (40, 50, 3)

@@ -46,7 +46,7 @@ class Course:
 
     step: int = 0
     total: int = 0
-    note: str = ""
+    told: set[str] = field(default_factory=set)
     metrics: dict[str, list[float]] = field(default_factory=dict)
     steps: list[int] = field(default_factory=list)
 
@@ -76,10 +76,11 @@ def make_steps(
             course.add(update)
             if film is not None:
                 film.add(update)
-            if update.note and update.note != course.note:
-                course.note = update.note
-                display.close()
-                say(update.note)
+            for note in filter(None, update.note.split("; ")):
+                if note not in course.told:
+                    course.told.add(note)
+                    display.close()
+                    say(note)
             share = update.step / max(update.total, 1)
             display.update(job.title, _stage(update), share)
             result = update.result if update.result is not None else result
