@@ -7,6 +7,7 @@ deeper networks with magnitude constrained optimization".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -312,12 +313,13 @@ class ClassImage:
             recipe.climb()
             ascent = goal.ascend(runner, recipe.view(), zeros.rule)
             picture = _eight_bits(recipe.pixels())
-            note = zeros.note(ascent)
+            norm = float(ascent.gradient.norm())
+            note = zeros.note(norm)
             if zeros.renews:
                 recipe.renew()
             else:
                 recipe.take(ascent.gradient)
-            update = _update(step, total, picture, goal, net, ascent, note)
+            update = _update(step, total, picture, goal, net, ascent, norm, note)
             if step < total:
                 yield update
                 continue
@@ -409,14 +411,14 @@ class _Zeros:
         self.renews = False
         self.rule: Rule = "gradient"
 
-    def note(self, ascent: Ascent) -> str:
-        """What a person should know of this step's gradient; decides over ``renews`` and the next step's ``rule``.
+    def note(self, norm: float) -> str:
+        """What a person should know of a step whose gradient has this norm; decides over ``renews`` and ``rule``.
 
         Raises ValueError if nothing has helped.
         """
-        finite = bool(torch.isfinite(ascent.gradient).all())
+        finite = math.isfinite(norm)
         self.renews = False
-        if finite and bool(ascent.gradient.any()):
+        if finite and norm > 0:
             opened = self.rule == "deconvnet"
             self._in_a_row = self._in_a_row + 1 if opened else 0
             if opened:
@@ -451,7 +453,14 @@ def _eight_bits(pixels: torch.Tensor) -> UInt8Array:
 
 
 def _update(
-    step: int, total: int, picture: UInt8Array, goal: Objective, net: Network, ascent: Ascent, note: str
+    step: int,
+    total: int,
+    picture: UInt8Array,
+    goal: Objective,
+    net: Network,
+    ascent: Ascent,
+    norm: float,
+    note: str,
 ) -> RunUpdate:
     metrics = {"objective": float(ascent.values.mean())}
     detail: dict[str, Any] = {}
@@ -461,5 +470,5 @@ def _update(
         values, indices = probabilities.topk(min(5, len(probabilities)))
         best = zip(values.tolist(), indices.tolist(), strict=True)
         detail["bars"] = {"Best classes": tuple(Prediction(i, net.labels[i], value) for value, i in best)}
-    metrics["gradient_norm"] = float(ascent.gradient.norm())
+    metrics["gradient_norm"] = norm
     return RunUpdate(step, total, picture, metrics, None, detail, note=note)

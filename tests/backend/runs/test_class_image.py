@@ -248,13 +248,14 @@ class TestWithoutGradient:
         assert any("dead rectifiers passed gradient" in update.note for update in updates)
         assert updates[-1].metrics["objective"] > 0
 
-    def test_a_dead_unit_ends_with_a_reason(self):
+    @pytest.mark.parametrize("recipe", RECIPES)
+    def test_a_dead_unit_ends_with_a_reason(self, recipe):
         module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
         module[0].weight.data.fill_(0.0)
         module[0].bias.data.fill_(-1.0)
         net = Network(module, (8, 8), name="dead")
         with pytest.raises(ValueError, match="no gradient comes back from class 1.*Choose another unit"):
-            list(ClassImage(target=1, iterations=200).steps(net))
+            list(ClassImage(target=1, recipe=recipe, iterations=200).steps(net))
 
 
 class TestAnyNetwork:
