@@ -204,16 +204,15 @@ def main() -> int:
         for method in args.methods:
             key = {"network": args.network, "size": size, "method": method, "options": args.options}
             done = {r["picture"] for r in read(args.out) if all(r[name] == value for name, value in key.items())}
-            images = validation_pictures(args.data, args.pictures, args.seed)
-            subjects: Any = range(args.stickers) if method == "patch" else enumerate(images)
-            for subject in subjects:
-                number, image = (subject, None) if method == "patch" else subject
+            # A sticker is trained on the sample photographs: of the pictures only their numbers are of use here.
+            count = args.stickers if method == "patch" else args.pictures
+            for number, picture in enumerate(validation_pictures(args.data, count, args.seed)):
                 if number in done:
                     continue
-                if image is None:
+                if method == "patch":
                     record = sticker(net, args.data, args, number, args.options)
                 else:
-                    record = attack(net, image, method, args.size, number, args.options)
+                    record = attack(net, picture, method, args.size, number, args.options)
                 with open(args.out, "a", encoding="utf-8") as file:
                     file.write(json.dumps({**key, **record}, ensure_ascii=False) + "\n")
     print(table(args.out))

@@ -57,6 +57,7 @@ class Fooling:
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "One step": {"method": "fgsm"},
         "Smallest change": {"method": "lbfgs"},
+        "Smallest change as published": {"method": "lbfgs", "sharpness": 1.0},
         "Sticker for the camera": {"method": "patch"},
         "Away from its class": {"targeted": False},
     }
@@ -104,7 +105,7 @@ class Fooling:
         advanced=True,
     )
     sharpness: float = option(
-        1.0,
+        8.0,
         help="Factor on the logits in lbfgs's cross-entropy: 1 is the paper's, larger ones give smaller changes",
         minimum=0.01,
         maximum=100,

@@ -192,7 +192,7 @@ def test_lbfgs_minimises_the_papers_objective(net, image):
     found = minimize(objective, np.zeros_like(origin), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     expected = np.rint((origin + found.x).clip(0, 1) * 255).reshape(3, 24, 32).transpose(1, 2, 0)
     # The picture that was judged after the first search is the update that follows scipy's last evaluation.
-    updates = Fooling(method="lbfgs", target=target).steps(net, image)
+    updates = Fooling(method="lbfgs", target=target, sharpness=1.0).steps(net, image)
     pictures = [next(updates).image for _ in range(found.nfev + 1)]
     updates.close()
     np.testing.assert_array_equal(pictures[-1], expected.astype(np.uint8))

@@ -46,7 +46,7 @@ class _Moment:
     note: str = ""
 
 
-def smallest_change(account: Account, evaluations: int, generator: torch.Generator, sharpness: float = 1.0) -> Steps:
+def smallest_change(account: Account, evaluations: int, generator: torch.Generator, sharpness: float) -> Steps:
     """Search until c is known well enough, at most for ``evaluations`` steps; each is one evaluation of the network.
 
     The result is the 8-bit picture with the smallest L2 norm that fools. The loss that is told is the cross-entropy of

@@ -46,7 +46,8 @@ class Subject:
 
     Raises
     ------
-    ValueError : not a picture, a size that the network does not take, or answers that are not finite.
+    ValueError : not a picture, a size that the network does not take, a network of one class, or answers that are not
+        finite.
     """
 
     def __init__(self, net: Network, image: Image, size: int | None = None) -> None:
@@ -67,6 +68,8 @@ class Subject:
                 f"network {net.name!r} cannot be shown {h} × {w} px ({error}); its own size is "
                 f"{net.input_size[0]} × {net.input_size[1]} px"
             ) from error
+        if net.classes < 2:
+            raise ValueError(f"network {net.name!r} has one class, so it cannot be led to another; load one with more")
         if not bool(torch.isfinite(self.logits).all()):
             raise ValueError(
                 f"network {net.name!r} answers this picture with values that are not finite, so there is no class to "
