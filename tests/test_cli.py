@@ -391,3 +391,10 @@ def test_sizes_and_numbers_are_read_as_people_write_them() -> None:
     assert common.size("240x320") == common.size("240×320") == (240, 320)
     assert common.numbers("0.5") == (0.5,)
     assert common.numbers("1,2,3") == (1.0, 2.0, 3.0)
+
+
+def test_words_that_a_command_does_not_know_are_told_with_its_own_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["maximise", "tractor", "-o", "out.png"]) == 2
+    told = capsys.readouterr().err
+    assert "deepvis maximise: error: unrecognized arguments: tractor" in told
+    assert "--target CLASS" in told

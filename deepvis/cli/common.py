@@ -36,9 +36,13 @@ class CommandParser(argparse.ArgumentParser):
         self._complete = complete
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As :class:`argparse.ArgumentParser` does it, with every argument known."""
+        """As :class:`argparse.ArgumentParser` does it, with every argument known: words that are none of this command's
+        end it here, where its own usage can be shown."""
         self.complete()
-        return super().parse_known_args(args, namespace)
+        namespace, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return namespace, unknown
 
     def complete(self) -> None:
         """Add the arguments that were left."""

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from deepvis.cli.run_record import Record
 
 _NETWORK_NAMES = ("weights", "labels", "input_size", "mean", "std")
-_TOLD = 4
-"""Figures that are printed; all of them are in the file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from deepvis.backend.runs.evolution.direct import DirectEncoding
 from deepvis.backend.runs.evolution.drawing import draw
 from deepvis.backend.runs.evolution.judge import Judge, pictures_at_once
 from deepvis.backend.runs.evolution.map_elites import Archive, Encoding
-from deepvis.backend.runs.occlusion import _converted
+from deepvis.backend.runs.precision import in_precision
 from deepvis.messages import FloatArray, RunResult, RunUpdate, Size, UInt8Array
 from deepvis.options import check_options, option, option_values
 
@@ -190,7 +190,7 @@ class _Evolution:
         self._batch = options.batch
         self._generation = 0
         self._generator = np.random.default_rng(options.seed)
-        quick = _converted(net, net.preprocess(photograph(), size=size), options.precision)
+        quick = in_precision(net, options.precision, net.preprocess(photograph(), size=size))
         self._search = Judge(quick)
         self._last_word = self._search if quick.dtype == net.dtype else Judge(net)
         self._at_once = options.at_once or pictures_at_once(net, size)

@@ -19,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from deepvis.backend.device import agrees, is_out_of_memory
+from deepvis.backend.device import is_out_of_memory
 from deepvis.backend.network import Image, Network, NetworkError, Target
 from deepvis.backend.runs.base import Needs
+from deepvis.backend.runs.precision import in_precision
 from deepvis.colormaps import colorize
-from deepvis.messages import FloatArray, Precision, RunUpdate, Size, UInt8Array
+from deepvis.messages import FloatArray, RunUpdate, Size, UInt8Array
 from deepvis.options import check_options, option
 
 FILLS = ("black", "grey", "blur")
@@ -196,7 +197,7 @@ class Occlusion:
         x = net.preprocess(image)
         windows = self.windows((x.shape[-2], x.shape[-1]))
         cover = self._cover(net, x, windows.patch)
-        batches = _Batches(_converted(net, x, self.precision), x, cover)
+        batches = _Batches(in_precision(net, self.precision, x), x, cover)
         whole = batches.whole_logits()
         target: Target = self.target
         index = net.target_index(target, whole)
@@ -231,33 +232,6 @@ class Occlusion:
             return torch.stack([gaussian_blur(channel, patch / 2) for channel in x[0]])[None]
         value = 0.0 if isinstance(self.fill, str) else float(self.fill) / 255
         return net.preprocessing.normalise(torch.full_like(x, value))
-
-
-def _converted(net: Network, x: torch.Tensor, precision: Precision) -> Network:
-    if precision == "fp32":
-        return net if net.dtype == torch.float32 else net.converted(torch.float32)
-    if precision == "bf16":
-        return net if net.dtype == torch.bfloat16 else net.converted(torch.bfloat16, channels_last=True)
-    if net.dtype != torch.float32 or not _bf16_is_fast(x.device):
-        return net
-    try:
-        copy = net.converted(torch.bfloat16, channels_last=True)
-        same = agrees(net.forward(x)[0].cpu(), copy.forward(x)[0].cpu(), net.trained)
-    except Exception:
-        # Operations without a bf16 version, or a module that cannot be copied: fp32 works, and this was an offer.
-        return net
-    return copy if same else net
-
-
-def _bf16_is_fast(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device)[0] >= 8
-    if device.type != "cpu":
-        return False
-    return any(
-        bool(getattr(torch.cpu, name, lambda: False)())
-        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    )
 
 
 def _picture(net: Network, x: torch.Tensor) -> UInt8Array:

@@ -9,11 +9,14 @@ from deepvis.backend.network import Network
 from deepvis.messages import Precision
 
 
-def in_precision(net: Network, precision: Precision) -> Network:
+def in_precision(net: Network, precision: Precision, x: torch.Tensor | None = None) -> Network:
     """The network, or a copy of it in another floating type; the network itself is left as it is.
 
-    ``fp32`` and ``bf16`` (channels last) as they say. ``auto``: the network's own type, but bf16 in the place of fp32
-    where the processor computes it natively and the network tells the same of a photograph.
+    Parameters
+    ----------
+    precision : ``fp32`` and ``bf16`` (channels last) as they say. ``auto``: the network's own type, but bf16 in the
+        place of fp32 where the processor computes it natively and the network tells the same of ``x``.
+    x : preprocessed float32 (1, c, h, w) on the network's device; None: a photograph at the network's own size.
     """
     if precision == "fp32":
         return net if net.dtype == torch.float32 else net.converted(torch.float32)
@@ -23,7 +26,7 @@ def in_precision(net: Network, precision: Precision) -> Network:
         return net
     try:
         copy = net.converted(torch.bfloat16, channels_last=True)
-        x = net.preprocess(photograph())
+        x = net.preprocess(photograph()) if x is None else x
         same = agrees(net.forward(x)[0].cpu(), copy.forward(x)[0].cpu(), net.trained)
     except Exception:
         # Operations without a bf16 version, or a module that cannot be copied: fp32 works, and this was an offer.
