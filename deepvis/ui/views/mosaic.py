@@ -120,7 +120,15 @@ def compose(
         # The gaps stay as they are from frame to frame.
         pixels[...] = ground
     tiles = pixels.reshape(rows, height + gap, columns, width + gap)[:, :height, :, :width]
-    tiles[...] = _scaled(source, height, width, canvas)
+    own_height, own_width = source.shape[1], source.shape[3]
+    times = height // own_height
+    if times >= 2 and (height, width) == (times * own_height, times * own_width):
+        # Rows are repeated in place: one pass over the pixels instead of two.
+        widened = _scaled(source, own_height, width, canvas)
+        repeated = tiles.reshape(rows, own_height, times, columns, width)
+        repeated[...] = widened[:, :, None]
+    else:
+        tiles[...] = _scaled(source, height, width, canvas)
     count = len(result.order)
     _blank_rest(tiles, count, ground)
     _hatch_dead(tiles, result, ground, hatch)
