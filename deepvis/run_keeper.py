@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +27,6 @@ from deepvis.messages import (
 if TYPE_CHECKING:
     from deepvis.backend.atomic_file import ExportError
     from deepvis.gallery.store import Gallery
-
-_CONTINUABLE = 4
-"""Runs that are done and may go on, whose recorders are kept: as many as the engine keeps."""
 
 _UNIT_IMAGES = 9
 """Pictures of a unit that are shown at most."""
@@ -62,7 +58,7 @@ class RunKeeper:
         self._gallery: Gallery | None = None
         self._lock = threading.Lock()
         self._recorders: dict[int, RunRecorder] = {}
-        self._continuable: deque[int] = deque()
+        self._continuable: dict[str, int] = {}
         self._entry_of_run: dict[int, str] = {}
         self._jobs: list[threading.Thread] = []
         self._closing = threading.Event()
@@ -97,8 +93,8 @@ class RunKeeper:
         recorder = self._recorders.get(status.id)
         if recorder is None:
             return
-        if status.id in self._continuable:
-            self._continuable.remove(status.id)
+        if self._continuable.get(status.name) == status.id:
+            del self._continuable[status.name]
         if status.state in ("running", "paused"):
             if status.update is not None:
                 recorder.note(status.update)
@@ -107,9 +103,11 @@ class RunKeeper:
             end = recorder.end(status, time.time())
             self._write(self._guarded("keep", "A picture is not in the gallery", lambda: self._keep(end)))
         if status.state == "done" and status.update is not None and status.update.more:
-            self._continuable.append(status.id)
-            if len(self._continuable) > _CONTINUABLE:
-                self._recorders.pop(self._continuable.popleft(), None)
+            # It may go on; of each kind of run that is true of the last one alone.
+            before = self._continuable.get(status.name)
+            if before is not None:
+                self._recorders.pop(before, None)
+            self._continuable[status.name] = status.id
         elif status.state in ("done", "cancelled", "failed"):
             self._recorders.pop(status.id, None)
 
@@ -118,11 +116,14 @@ class RunKeeper:
 
         if self._closing.is_set():
             end = end.thinned(_HURRIED)
+        before, cancelled = self._entry_of_run.pop(end.status.id, None), end.status.state == "cancelled"
+        if before is not None and cancelled and end.status.update is not None and end.status.update.result is not None:
+            # It was to go on, and did not come to its first step.
+            return
         record = make_record(end)
         gallery = self._opened()
         problem = gallery.add(record)
-        before = self._entry_of_run.get(end.status.id)
-        if before is not None:
+        if before is not None and not cancelled:
             # The run went on from its end: what it had left then is a part of this course.
             gallery.supersede(before)
         if end.status.update is not None and end.status.update.more:

@@ -211,7 +211,8 @@ class Engine:
         # Layers and units of the request were the network's before; the window asks anew when it hears of this one.
         old = self._request
         self._request = ViewRequest(old.id, fit=old.fit, top=old.top)
-        # A run that was begun goes on with the network that it was begun with.
+        # A run that was begun goes on with the network that it was begun with; those that are done let go of theirs.
+        self._runs.forget_done()
         self._problems.clear()
         self._emit(NetworkReady(info))
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from deepvis.messages import RunStatus, RunUpdate
 
 Steps = Callable[[], Iterator[RunUpdate]]
-
-_KEPT = 4
-"""Runs that are done and can still be continued; they keep their tensors."""
 
 
 @dataclass(slots=True)
@@ -33,7 +29,7 @@ class RunQueue:
     """Steps runs in the order of their submission. Used from the engine thread only.
 
     A run is an iterator of :class:`RunUpdate`; each ``next`` is one short step. Pausing is a matter of not calling it,
-    cancelling closes it.
+    cancelling closes it. Of each kind of run the last one that is done keeps its tensors, and can be continued.
 
     Parameters
     ----------
@@ -43,7 +39,7 @@ class RunQueue:
     def __init__(self, emit: Callable[[RunStatus], None]) -> None:
         self._emit = emit
         self._entries: list[_Entry] = []
-        self._done: deque[_Entry] = deque()
+        self._done: dict[str, _Entry] = {}
 
     @property
     def active(self) -> bool:
@@ -114,14 +110,19 @@ class RunQueue:
         """Cancel every run that has not ended."""
         for entry in list(self._entries):
             self._end(entry, "cancelled")
-        while self._done:
-            _close(self._done.popleft())
+        self.forget_done()
+
+    def forget_done(self) -> None:
+        """Let go of the runs that are done, with the networks and tensors that they keep: none can be continued."""
+        for entry in self._done.values():
+            _close(entry)
+        self._done.clear()
 
     def _continue_done(self, run_id: int, steps: int | None) -> None:
-        entry = next((e for e in self._done if e.id == run_id), None)
+        entry = next((e for e in self._done.values() if e.id == run_id), None)
         if entry is None or not steps or steps < 1:
             return
-        self._done.remove(entry)
+        del self._done[entry.name]
         entry.more, entry.state = steps, "running"
         self._entries.append(entry)
         self._tell(entry)
@@ -134,9 +135,10 @@ class RunQueue:
         self._entries.remove(entry)
         update = entry.update
         if state == "done" and update is not None and update.more and isinstance(entry.steps, Generator):
-            self._done.append(entry)
-            if len(self._done) > _KEPT:
-                _close(self._done.popleft())
+            before = self._done.pop(entry.name, None)
+            if before is not None:
+                _close(before)
+            self._done[entry.name] = entry
         else:
             _close(entry)
         self._tell(entry)

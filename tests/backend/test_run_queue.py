@@ -122,17 +122,31 @@ def test_a_run_that_is_done_makes_more_steps_from_where_it_stood(runs: RunQueue,
     assert told[-1].state == "done"
 
 
-def test_only_the_last_runs_that_are_done_are_kept_and_all_are_closed_in_the_end(runs: RunQueue) -> None:
+def test_the_last_run_of_each_kind_can_be_continued_and_all_are_closed_in_the_end(runs: RunQueue) -> None:
     closed: list[int] = []
-    for number in range(6):
-        runs.submit(number, "run", lambda: continuable(1, closed))
+    kinds = ["dream", "inversion", "fooling", "evolution", "class image", "occlusion", "dream"]
+    for number, kind in enumerate(kinds):
+        runs.submit(number, kind, lambda: continuable(1, closed))
     while runs.active:
         runs.step()
-    assert len(closed) == 2
+    assert len(closed) == 1
     runs.control(0, "more", 5)
     assert not runs.active
+    runs.control(1, "more", 5)
+    assert runs.active
     runs.cancel_all()
-    assert len(closed) == 6
+    assert len(closed) == 7
+
+
+def test_runs_that_are_done_let_go_of_what_they_keep(runs: RunQueue) -> None:
+    closed: list[int] = []
+    runs.submit(1, "first", lambda: continuable(1, closed))
+    runs.step()
+    assert closed == []
+    runs.forget_done()
+    assert closed == [1]
+    runs.control(1, "more", 3)
+    assert not runs.active
 
 
 def test_a_run_without_more_steps_is_not_continued(runs: RunQueue, told: list[RunStatus]) -> None:

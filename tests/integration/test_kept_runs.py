@@ -162,6 +162,23 @@ def test_a_run_that_goes_on_takes_the_place_of_what_it_left_before(listener: Lis
     listener.until(lambda: [each.name for each in folder.iterdir() if not each.name.startswith(".")] == [second.id])
 
 
+def test_a_run_that_is_cancelled_while_it_goes_on_leaves_what_it_had_finished(listener: Listener) -> None:
+    session = listener.session
+    options = {"layer": "conv2", "unit": 3, "iterations": 3, "size": 32}
+    run_id = session.start_run("class_image", options)
+    listener.until(lambda: len(session.gallery_entries()) == 1)
+    (finished,) = session.gallery_entries()
+    session.control_run(run_id, "more", 100_000)
+    listener.until(
+        lambda: any(isinstance(e, RunStatus) and e.update is not None and e.update.step > 3 for e in listener.events)
+    )
+    session.control_run(run_id, "cancel")
+    listener.until(lambda: len(session.gallery_entries()) == 2)
+    states = {entry.id: entry.state for entry in session.gallery_entries()}
+    assert states.pop(finished.id) == "done"
+    assert list(states.values()) == ["cancelled"]
+
+
 def test_pictures_of_a_unit_are_found_by_network_layer_and_unit(listener: Listener) -> None:
     session = listener.session
     session.start_run("class_image", {"layer": "conv2", "unit": 3, "iterations": 3, "size": 32})
