@@ -146,7 +146,7 @@ class ClassImage:
     iterations: int | None = option(
         None, help="Steps; none: 256; 512 for l2, 1000 for yosinski", minimum=1, maximum=100_000, label="Steps"
     )
-    seed: int = option(0, help="Start of the noise: the same seed gives the same picture", minimum=0)
+    seed: int = option(0, help="Start of the noise: the same seed gives the same picture", minimum=0, maximum=2**63 - 1)
     size: int | None = option(
         None, help="Side of the picture; none: the network's own input size", minimum=8, maximum=4096, unit="px"
     )

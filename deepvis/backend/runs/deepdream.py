@@ -78,7 +78,7 @@ class DeepDream:
     precision: Literal["auto", "fp32", "bf16"] = option(
         "auto", help="Number format; auto: bf16 where it is fast and its gradient is the same", advanced=True
     )
-    seed: int = option(0, help="Of the random shifts", minimum=0, advanced=True)
+    seed: int = option(0, help="Of the random shifts", minimum=0, maximum=2**63 - 1, advanced=True)
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -153,7 +153,9 @@ class YosinskiAscent:
             return
         rate = settings.rate
         if settings.progress is not None:
-            rate = min(rate, settings.progress / float(gradient.square().sum()))
+            # A gradient of 0, or one whose square is: a step along it changes nothing, whatever its rate.
+            steepness = float(gradient.square().sum())
+            rate = min(rate, settings.progress / steepness) if steepness > 0 else 0.0
         picture.add_(gradient, alpha=rate).mul_(1 - settings.decay)
         if settings.blur > 0 and self._steps % settings.blur_every == 0:
             picture.copy_(blurred(picture, settings.blur))
