@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -16,8 +17,8 @@ import pytest
 from PIL import Image
 
 from deepvis import app, cli
-from deepvis.cli import common, make_parser
-from deepvis.messages import NetworkSpec
+from deepvis.cli import common, make_parser, run_work
+from deepvis.messages import NetworkSpec, RunResult
 
 COMMANDS = (
     *("live", "models", "layers", "snapshot", "saliency", "backproject", "occlude"),
@@ -398,3 +399,14 @@ def test_words_that_a_command_does_not_know_are_told_with_its_own_usage(capsys: 
     told = capsys.readouterr().err
     assert "deepvis maximise: error: unrecognized arguments: tractor" in told
     assert "--target CLASS" in told
+
+
+def test_a_run_that_missed_its_goal_says_so_and_counts_are_told_in_full() -> None:
+    picture = np.zeros((2, 2, 3), np.uint8)
+    made = {"run": "fooling", "title": "cat → dog", "options": {}, "network": "n", "network_hash": "", "image": picture}
+    figures = {"probability": 0.123456, "l0": 48330.0, "psnr": math.inf}
+    missed = RunResult(**made, figures=figures, facts={"success": False})
+    told = "cat → dog, without success, probability 0.1235, l0 48330, psnr inf, 7 steps in "
+    assert run_work.told(missed, run_work.Course(step=7), 2.0).startswith(told)
+    reached = RunResult(**made, figures=figures, facts={"success": True})
+    assert "success" not in run_work.told(reached, run_work.Course(step=7), 2.0)

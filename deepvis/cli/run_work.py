@@ -110,7 +110,7 @@ def _film(options: argparse.Namespace) -> CourseFilm:
 
 def _stage(update: RunUpdate) -> str:
     name, value = next(iter(update.metrics.items()), ("", 0.0))
-    figure = f", {_words(name)} {value:.4g}" if name else ""
+    figure = f", {_words(name)} {_number(value)}" if name else ""
     return f"step {update.step} of {update.total}{figure}"
 
 
@@ -170,8 +170,14 @@ def told(result: RunResult, course: Course, seconds: float) -> str:
     from deepvis.progress import duration
 
     figures = list(result.figures.items())[:_TOLD]
-    parts = [f"{_words(name)} {value:.4g}" for name, value in figures]
+    parts = ["without success"] if result.facts.get("success") is False else []
+    parts += [f"{_words(name)} {_number(value)}" for name, value in figures]
     return ", ".join([result.title, *parts, f"{course.step} steps in {duration(seconds)}"])
+
+
+def _number(value: float) -> str:
+    """Counts in full, other figures to four digits."""
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _words(name: str) -> str:
