@@ -22,7 +22,7 @@ from deepvis.backend.methods.differentiation import DifferentiablePass, differen
 from deepvis.backend.methods.grad_cam import grad_cam_tensor, guided_grad_cam_tensor, last_convolutional
 from deepvis.backend.methods.saliency import saliency_tensor
 from deepvis.backend.methods.views import back_view, rule_note, why_zero
-from deepvis.backend.network import Network
+from deepvis.backend.network import Network, NetworkError
 from deepvis.backend.render.filters import filter_pictures
 from deepvis.backend.render.grid import RunningRange, render_grid
 from deepvis.backend.render.pictures import bgrx, draw_view, heat, render_unit
@@ -141,7 +141,7 @@ class LiveView:
             else:
                 try:
                     dream = self._dreamt(frame, request.dream)
-                except (ValueError, KeyError) as error:
+                except (ValueError, KeyError, NetworkError) as error:
                     problems.append(str(error.args[0]))
         with watch("render"):
             grid, probe, raw = None, None, None

@@ -267,3 +267,23 @@ def test_a_dream_of_a_layer_without_maps_is_a_part_that_cannot_be_shown(net: Net
     assert result.dream is None
     assert vector in result.problem
     assert result.predictions
+
+
+def test_a_dream_that_the_network_cannot_take_leaves_the_rest_of_the_view(frame: Frame) -> None:
+    class Strict(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3, padding=1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if x.shape[2:] != (32, 32):
+                raise ValueError("only 32 px, please")
+            return self.conv(x).mean((2, 3))
+
+    strict = Network(Strict().eval(), (32, 32), name="strict")
+    result = LiveView(strict).show(
+        frame, ViewRequest(1, grid=GridRequest("conv", (400, 400)), dream=DreamRequest("conv"))
+    )
+    assert result.dream is None
+    assert result.grid is not None
+    assert "only 32 px" in result.problem
