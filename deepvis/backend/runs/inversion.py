@@ -70,7 +70,7 @@ class Inversion:
     strip: bool = option(False, help="Every convolution in turn, from first to last (at most 8)")
     recipe: Literal["mahendran", "l2"] = option("mahendran", help="What a picture should be like beside its features")
     iterations: int = option(400, help="Steps for each layer", minimum=1, maximum=100_000, label="Steps")
-    seed: int = option(0, help="Start of the noise: the same seed gives the same picture", minimum=0)
+    seed: int = option(0, help="Start of the noise: the same seed gives the same picture", minimum=0, maximum=2**63 - 1)
     tv_weight: float = option(
         0.015, help="Weight of total variation at the first layer", minimum=0, advanced=True, when=_MAHENDRAN
     )
@@ -232,8 +232,15 @@ class _Search:
             self._noise *= 3
             self._descent = self._begin()
             notes.append("the gradient was 0: begun again from stronger noise")
-        elif not self._descent.take(loss, gradient) and not notes:
-            notes.append("the loss rose: back to the best picture so far, with half the learning rate")
+        else:
+            good = self._descent.take(loss, gradient)
+            if not led_back:
+                notes.append(
+                    f"the gradient is 0: nothing of what {self._layer} answers leads back to the picture; choose "
+                    "another layer"
+                )
+            elif not good and not notes:
+                notes.append("the loss rose: back to the best picture so far, with half the learning rate")
         if last:
             pixels, (loss, error) = self._descent.best, self._best
         picture = to_picture(pixels)

@@ -240,3 +240,24 @@ def test_nothing_is_left_on_the_network() -> None:
 def test_an_unknown_layer_names_the_nearest() -> None:
     with pytest.raises(KeyError, match="conv1"):
         invert(network(), layer="conv11")
+
+
+def test_an_answer_that_does_not_lead_back_to_the_picture_is_said() -> None:
+    class Rounding(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+            self.relu = nn.ReLU()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.relu(torch.round(5 * self.conv(x))).mean((2, 3))
+
+    torch.manual_seed(0)
+    net = Network(Rounding().eval(), (16, 16), name="rounding")
+    notes = [
+        update.note
+        for update in Inversion(layer="relu", iterations=8).steps(
+            net, np.eye(16, dtype=np.uint8)[..., None].repeat(3, 2) * 255
+        )
+    ]
+    assert "nothing of what relu answers leads back" in notes[-1]
