@@ -170,7 +170,7 @@ def recipes(kitchen: Kitchen, path: Path) -> None:
     """One class by the recipes of four papers."""
     chosen = {
         "Simonyan et al. 2013": ("--recipe", "l2"),
-        "Yosinski et al. 2015": ("--preset", "yosinski-3"),
+        "Yosinski et al. 2015": ("--preset", "yosinski-4"),
         "Olah et al. 2017": (),
         "Fel et al. 2023": ("--recipe", "maco"),
     }
@@ -210,14 +210,16 @@ def dreams(kitchen: Kitchen, path: Path) -> None:
 def fooling(kitchen: Kitchen, path: Path) -> None:
     """Photographs taken for a tractor and for a cliff."""
     rows = []
-    smallest, within = ("--method", "lbfgs"), ("--method", "pgd_l2", "--epsilon", "2")
+    smallest, within = ("--method", "lbfgs"), ("--method", "pgd_l2", "--epsilon", "4")
     for sample, words, target in (
         *(("cat", smallest, target) for target in ("tractor", "cliff")),
         *(("coffee", within, target) for target in ("tractor", "cliff")),
     ):
         made = kitchen.made(f"fool-{sample}-{target}", "fool", f"sample:{sample}", "--target", target, *words, "--all")
         figures, facts = made.facts["figures"], made.facts["facts"]
-        before, after = facts["label_before"], facts["label_after"]
+        before = facts["label_before"]
+        if not facts["success"]:
+            raise SystemExit(f"{sample} does not become a {target}: choose other options")
         rows.append(
             [
                 Tile(
@@ -230,14 +232,14 @@ def fooling(kitchen: Kitchen, path: Path) -> None:
                 Tile(
                     made.beside["difference"],
                     (
-                        f"difference × {facts['magnification']}",
+                        f"difference, {facts['magnification']} times",
                         f"L2 {figures['l2']:.2f}, PSNR {figures['psnr']:.0f} dB",
                     ),
                 ),
                 Tile(
                     made.picture,
                     (
-                        f"{after} {percent(figures['probability'])}",
+                        f"{target} {percent(figures['probability'])}",
                         f"{before} {percent(figures['original_probability'])}",
                     ),
                 ),
