@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 import torch
 
 from deepvis.backend.network import Network, NetworkError
@@ -26,6 +25,7 @@ from deepvis.backend.runs.parameterizations import (
     natural_magnitude,
     photographs,
 )
+from deepvis.backend.runs.pixels import to_picture
 from deepvis.backend.runs.precision import in_precision
 from deepvis.backend.runs.recipes import (
     L2Ascent,
@@ -312,7 +312,7 @@ class ClassImage:
             step += 1
             recipe.climb()
             ascent = goal.ascend(runner, recipe.view(), zeros.rule)
-            picture = _eight_bits(recipe.pixels())
+            picture = to_picture(recipe.pixels())
             norm = float(ascent.gradient.norm())
             note = zeros.note(norm)
             if zeros.renews:
@@ -444,12 +444,6 @@ class _Zeros:
             f"no gradient comes back from {self._goal.title} ({what}, {self._in_a_row} times in a row): it answers to "
             "nothing near noise. Choose another unit, or the layer before its rectifier"
         )
-
-
-def _eight_bits(pixels: torch.Tensor) -> UInt8Array:
-    """uint8 (h, w, 3) RGB of (1, c, h, w) pixels in [0, 1]."""
-    levels = (pixels[0] * 255).round_().to(torch.uint8)
-    return np.ascontiguousarray(levels.expand(3, -1, -1).permute(1, 2, 0).cpu().numpy())
 
 
 def _update(

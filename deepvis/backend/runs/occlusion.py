@@ -22,6 +22,7 @@ import torch
 from deepvis.backend.device import is_out_of_memory
 from deepvis.backend.network import Image, Network, NetworkError, Target
 from deepvis.backend.runs.base import Needs
+from deepvis.backend.runs.pixels import to_picture
 from deepvis.backend.runs.precision import in_precision
 from deepvis.colormaps import colorize
 from deepvis.messages import FloatArray, RunUpdate, Size, UInt8Array
@@ -199,9 +200,16 @@ class Occlusion:
         cover = self._cover(net, x, windows.patch)
         batches = _Batches(in_precision(net, self.precision, x), x, cover)
         whole = batches.whole_logits()
+        if not bool(torch.isfinite(whole).all()):
+            raise ValueError(
+                f"network {net.name!r} answers this picture with values that are not finite, so there is nothing that "
+                "a window could lower; check its weights, or use fp32"
+            )
         target: Target = self.target
         index = net.target_index(target, whole)
-        record = _Record(windows, index, net.labels[index], whole, _picture(net, x), _picture(net, cover))
+        denormalise = net.preprocessing.denormalise
+        pictures = to_picture(denormalise(x)), to_picture(denormalise(cover))
+        record = _Record(windows, index, net.labels[index], whole, *pictures)
         order = windows.order()
         pace = _Pace(self.batch, x.device)
         done = 0
@@ -232,12 +240,6 @@ class Occlusion:
             return torch.stack([gaussian_blur(channel, patch / 2) for channel in x[0]])[None]
         value = 0.0 if isinstance(self.fill, str) else float(self.fill) / 255
         return net.preprocessing.normalise(torch.full_like(x, value))
-
-
-def _picture(net: Network, x: torch.Tensor) -> UInt8Array:
-    pixels = net.preprocessing.denormalise(x[0]).mul(255).round_().clamp_(0, 255).to(torch.uint8)
-    picture = pixels.expand(3, -1, -1).permute(1, 2, 0).cpu().numpy()
-    return np.ascontiguousarray(picture)
 
 
 class _Pace:

@@ -221,3 +221,13 @@ def test_what_is_out_of_range_is_named_with_the_range(options, said, tiny, image
 
 def test_runs_are_found_by_name():
     assert runs.registry()["occlusion"] is runs.Occlusion
+
+
+def test_a_network_that_answers_with_nan_is_refused() -> None:
+    class Broken(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.mean((2, 3)) * float("nan")
+
+    broken = Network(Broken().eval(), (16, 16), name="broken")
+    with pytest.raises(ValueError, match="'broken' answers this picture with values that are not finite"):
+        methods.occlusion(broken, np.zeros((16, 16, 3), np.uint8))
