@@ -199,13 +199,6 @@ def test_wrong_words_are_refused_before_a_network_is_loaded(
     assert not captured.out
 
 
-def test_words_that_a_command_does_not_know_are_told_with_its_own_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["maximise", "tractor", "-o", "out.png"]) == 2
-    told = capsys.readouterr().err
-    assert "deepvis maximise: error: unrecognized arguments: tractor" in told
-    assert "--target CLASS" in told
-
-
 @pytest.mark.usefixtures("fade")
 @pytest.mark.parametrize("output", ["out.jpg", "no/such/folder/out.png", "picture.png"])
 def test_an_output_that_cannot_be_written_is_refused_at_once(
