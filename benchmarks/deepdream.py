@@ -42,7 +42,7 @@ def seconds(picture: UInt8Array, rounds: int, threads: int) -> None:
         times["plain loop fp32"].append(time.perf_counter() - began)
         for precision in ("fp32", "auto"):
             began = time.perf_counter()
-            dream(DeepDream(layer="relu5", precision=precision), net, picture)  # type: ignore[arg-type]
+            dream(DeepDream(layer="relu5", precision=precision), net, picture)
             times[f"deepvis {precision}"].append(time.perf_counter() - began)
     height, width = pixels.shape[-2:]
     for name, measured in times.items():

@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--networks", nargs="+", default=["tinynet", "tinynet-robust"])
     parser.add_argument("--photograph", default="cat", metavar="SAMPLE")
-    parser.add_argument("--iterations", type=int, default=400)
+    parser.add_argument("--iterations", type=int, default=500)
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (2)")
     parser.add_argument("--save", metavar="FOLDER", help="write the strips as NETWORK.png")
     options = parser.parse_args()

@@ -69,10 +69,10 @@ class Inversion:
     )
     strip: bool = option(False, help="Every convolution in turn, from first to last (at most 8)")
     recipe: Literal["mahendran", "l2"] = option("mahendran", help="What a picture should be like beside its features")
-    iterations: int = option(400, help="Steps for each layer", minimum=1, maximum=100_000, label="Steps")
+    iterations: int = option(500, help="Steps for each layer", minimum=1, maximum=100_000, label="Steps")
     seed: int = option(0, help="Start of the noise: the same seed gives the same picture", minimum=0, maximum=2**63 - 1)
     tv_weight: float = option(
-        0.015, help="Weight of total variation at the first layer", minimum=0, advanced=True, when=_MAHENDRAN
+        0.05, help="Weight of total variation at the first layer", minimum=0, advanced=True, when=_MAHENDRAN
     )
     alpha_weight: float = option(
         0.001, help="Weight of the alpha norm at the first layer", minimum=0, advanced=True, when=_MAHENDRAN
