@@ -76,6 +76,16 @@ class Photographer:
         self.session.control_source("refresh")
         self.settle(1.2)
 
+    def run(self, name: str, options: dict[str, Any], picture: str | None = None) -> None:
+        """Let the lab make something, until it lies in the gallery."""
+        kept = len(self.session.gallery_entries())
+        if picture is not None:
+            self.window.lab.panels[name].use_file(picture)
+        if self.window.lab.begin(name, options) is None:
+            raise ValueError(f"{name} did not take {options}")
+        self.process(lambda: len(self.session.gallery_entries()) > kept, 900)
+        self.settle()
+
     def save(self, name: str) -> None:
         """One screenshot."""
         IMAGES.mkdir(parents=True, exist_ok=True)
@@ -121,7 +131,15 @@ def photograph_everything(folder: str) -> None:
         camera.save("window-light.png")
         theme.apply_theme(camera.app, theme.DARK)
         camera.show("sample:cat?motion=1", overlay=None, layer="relu4", strongest=9)
-        camera.film("live.gif", 40, 1000, lambda number: None)
+        camera.film("live.gif", 24, 760, lambda number: None)
+        camera.show("sample:cat", layer="relu4")
+        window.actions_["window.lab"].trigger()
+        camera.run("class_image", {"target": "tarantula"})
+        camera.run("deepdream", {"layer": "relu6"}, "sample:astronaut")
+        camera.run("evolved_fooling", {"generations": 12})
+        camera.run("inversion", {"layer": "conv4"}, "sample:cat")
+        camera.run("fooling", {"method": "pgd_l2", "target": "cliff", "epsilon": 4.0}, "sample:coffee")
+        camera.save("window-lab.png")
     finally:
         window.close()
         camera.session.close(5)
