@@ -20,7 +20,7 @@ from PySide6.QtCore import QEventLoop
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
-from deepvis.messages import NetworkSpec
+from deepvis.messages import NetworkSpec, ViewRequest, ViewResult
 from deepvis.session import Session
 from deepvis.ui import theme
 from deepvis.ui.main_window import MainWindow
@@ -42,11 +42,11 @@ class Photographer:
         self.window.resize(*SIZE)
         self.window.show()
         self.session.start()
-        self.shown = 0
-        self.window.bridge.result.connect(self._count)
+        self.answered: ViewRequest | None = None
+        self.window.bridge.result.connect(self._note)
 
-    def _count(self, _result: object) -> None:
-        self.shown += 1
+    def _note(self, result: ViewResult) -> None:
+        self.answered = result.request
 
     def process(self, done: Callable[[], bool], seconds: float = 180) -> None:
         """Run the window's loop until something holds."""
@@ -57,15 +57,13 @@ class Photographer:
             self.app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
 
     def settle(self, seconds: float = 0.8) -> None:
-        """Let results arrive and glides end; where nothing changes, no result comes."""
-        before = self.shown
-        began = time.monotonic()
-
-        def settled() -> bool:
-            waited = time.monotonic() - began
-            return waited > seconds and (self.shown > before or waited > 3)
-
-        self.process(settled, 60)
+        """Let the answer to what the window asks for now arrive, and glides end."""
+        ends = time.monotonic() + seconds
+        self.process(lambda: time.monotonic() > ends)
+        asked = self.window.requests.last
+        self.process(lambda: asked is None or (self.answered is not None and self.answered.id >= asked.id))
+        ends = time.monotonic() + 0.4
+        self.process(lambda: time.monotonic() > ends)
 
     def show(self, source: str, **look: Any) -> None:
         """Another picture, another look."""
@@ -100,7 +98,8 @@ class Photographer:
         pictures = []
         for number in range(frames):
             change(number)
-            self.settle(0.05)
+            until = time.monotonic() + 0.1
+            self.process(lambda until=until: time.monotonic() > until)
             image = self.window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
             image = image.scaledToWidth(width).convertToFormat(QImage.Format.Format_RGB888)
             rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
