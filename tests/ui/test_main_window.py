@@ -458,9 +458,7 @@ def test_presentation_hides_the_chrome_and_escape_brings_it_back(window: MainWin
 # --------------------------------------------------------------------------------- capturing
 
 
-def test_what_is_remembered_in_a_presentation_is_the_window_before_it(
-    window: MainWindow, store: SettingsStore
-) -> None:
+def test_what_is_remembered_in_a_presentation_is_the_window_before_it(window: MainWindow, store: SettingsStore) -> None:
     layout = window.docks.save()
     window.actions_["window.presentation"].trigger()
     window.close()
