@@ -74,14 +74,14 @@ def live_window(model: str, layer: str | None) -> Iterator[tuple[QApplication, M
         window.start("sample:cat?motion=1", NetworkSpec(model, weights=weights), layer)
         window.state.update(strongest=0, back=False)
         try:
-            _process(app, lambda: len(clock.frames) >= 30, 120)
+            process(app, lambda: len(clock.frames) >= 30, 120)
             yield app, window, clock
         finally:
             window.close()
             session.close(10)
 
 
-def _process(app: QApplication, done: Callable[[], bool], seconds: float) -> None:
+def process(app: QApplication, done: Callable[[], bool], seconds: float) -> None:
     """Run the window's loop until ``done`` or the time is up. It sleeps while nothing happens, as the program does:
     ``processEvents`` with a time limit would spin, and be counted as the window's work."""
     from PySide6.QtCore import QEventLoop, QTimer
@@ -100,7 +100,7 @@ def bench_window(model: str = "resnet18", layer: str = "layer4.1", seconds: floa
     with live_window(model, layer) as (app, window, clock):
         clock.frames.clear()
         began = time.perf_counter()
-        _process(app, lambda: False, seconds)
+        process(app, lambda: False, seconds)
         frames = np.array(clock.frames)
         duration = time.perf_counter() - began
         shown = window.state.layer
@@ -126,12 +126,12 @@ def bench_window(model: str = "resnet18", layer: str = "layer4.1", seconds: floa
 def bench_memory(model: str = "tinynet", minutes: float = 10.0) -> list[dict[str, object]]:
     """Resident memory of the process over a live run in MB: the medians of its first and last tenth."""
     with live_window(model, None) as (app, _window, clock):
-        _process(app, lambda: False, 10.0)  # allocators settle
+        process(app, lambda: False, 10.0)  # allocators settle
         samples: list[float] = []
         began = time.perf_counter()
         first = len(clock.frames)
         while time.perf_counter() - began < minutes * 60:
-            _process(app, lambda: False, 2.0)
+            process(app, lambda: False, 2.0)
             samples.append(_resident_megabytes())
         shown = len(clock.frames) - first
     tenth = max(1, len(samples) // 10)

@@ -51,10 +51,11 @@ class PaintClock:
         self._spent += now - self._began
         if not painted or self._result is None:
             return False
-        if self._result.frame.id != self._frame:
-            # Another view of a frame that was shown before says nothing of how late frames come.
-            self._frame = self._result.frame.id
-            self.latency = 1000 * (now - self._result.frame.captured)
+        frame = self._result.frame
+        if frame.id != self._frame and not frame.still:
+            # A picture that stays, and another view of a frame that was shown, say nothing of how late frames come.
+            self._frame = frame.id
+            self.latency = 1000 * (now - frame.captured)
         self._busy.append(1000 * self._spent)
         self._result = None
         self.painted += 1

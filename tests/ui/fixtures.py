@@ -328,7 +328,7 @@ def view_result(
     pinned = tuple(p for index in request.pinned for p in named if p.index == index)
     return ViewResult(
         request=request,
-        frame=Frame(frame_id, photo, captured, name.title(), still=True),
+        frame=Frame(frame_id, photo, captured, name.title()),
         seen=seen,
         input_size=request.input_size or info.input_size,
         predictions=tuple(named[: request.top]),

@@ -10,9 +10,16 @@ from deepvis.messages import Frame, ViewRequest, ViewResult
 from deepvis.ui.paint_clock import PaintClock
 
 
-def result(number: int, captured: float) -> ViewResult:
-    frame = Frame(number, np.zeros((4, 4, 3), np.uint8), captured, "picture", still=True)
+def result(number: int, captured: float, *, still: bool = False) -> ViewResult:
+    frame = Frame(number, np.zeros((4, 4, 3), np.uint8), captured, "picture", still=still)
     return ViewResult(ViewRequest(1), frame, (0.0, 0.0, 4.0, 4.0), (4, 4), ())
+
+
+def test_a_picture_that_stays_is_never_late() -> None:
+    clock = PaintClock()
+    clock.begin(result(1, time.perf_counter() - 60, still=True))
+    assert clock.end(painted=True)
+    assert clock.latency is None
 
 
 def test_another_view_of_the_same_picture_does_not_count_as_a_late_one() -> None:
