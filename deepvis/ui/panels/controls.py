@@ -9,11 +9,13 @@ from PySide6.QtCore import QMargins, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QIcon, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QComboBox,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QLayout,
     QLayoutItem,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -233,6 +235,17 @@ def row(*items: QWidget | QLayout | int, spacing: int = theme.SMALL) -> QHBoxLay
         else:
             made.addWidget(item)
     return made
+
+
+def scrolled(content: QWidget, name: str) -> QScrollArea:
+    """A widget that scrolls up and down in as much room as there is; ``name`` is for screen readers."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    area.setAccessibleName(name)
+    return area
 
 
 def pair(text: str, control: QWidget) -> QWidget:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QScrollArea, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from deepvis.messages import GalleryContent
 from deepvis.ui import theme
 from deepvis.ui.panels import gallery_text
-from deepvis.ui.panels.controls import IconButton, label, row
+from deepvis.ui.panels.controls import IconButton, label, row, scrolled
 from deepvis.ui.panels.text_table import TextTable
 from deepvis.ui.views.comparison_view import ComparisonView
 
@@ -53,19 +53,13 @@ class GalleryComparison(QDialog):
         inside.setContentsMargins(0, 0, theme.SMALL, 0)
         inside.addWidget(self.table)
         inside.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(details)
-        area.setAccessibleName("Differences")
         side = QWidget()
         side.setFixedWidth(theme.scaled(_SIDE))
         right = QVBoxLayout(side)
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(theme.SMALL)
         right.addWidget(self.title)
-        right.addWidget(area, 1)
+        right.addWidget(scrolled(details, "Differences"), 1)
         right.addLayout(row(self.swap, 1))
         outer = QHBoxLayout(self)
         outer.setContentsMargins(theme.LARGE, theme.LARGE, theme.LARGE, theme.LARGE)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QHideEvent, QKeyEvent
-from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from deepvis.messages import GalleryContent, UInt8Array
 from deepvis.ui import theme
 from deepvis.ui.panels import gallery_text
-from deepvis.ui.panels.controls import ElidedLabel, IconButton, label, row
+from deepvis.ui.panels.controls import ElidedLabel, IconButton, label, row, scrolled
 from deepvis.ui.panels.course_bar import CourseBar
 from deepvis.ui.panels.course_pictures import CoursePictures
 from deepvis.ui.panels.text_table import TextTable
@@ -100,19 +100,13 @@ class GalleryViewer(QDialog):
         inside.addWidget(self.figures)
         inside.addWidget(self.table)
         inside.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(details)
-        area.setAccessibleName("Details")
         right = QVBoxLayout()
         right.setSpacing(theme.SMALL)
         right.addLayout(row(self.place, 1, self.before, self.after, spacing=theme.TIGHT))
         right.addWidget(self.title)
         right.addWidget(self.caption)
         right.addWidget(self.note)
-        right.addWidget(area, 1)
+        right.addWidget(scrolled(details, "Details"), 1)
         names = list(self.buttons)
         right.addWidget(self.buttons[names[0]])
         for first, second in ((names[1], names[2]), (names[3], names[4])):
