@@ -7,6 +7,7 @@ from typing import Literal
 
 from deepvis.messages.frames import SourceStatus
 from deepvis.messages.gallery import GalleryChanged, GalleryExport, GalleryOpened
+from deepvis.messages.library import LibraryEvent
 from deepvis.messages.networks import NetworkInfo
 from deepvis.messages.runs import RunStatus
 
@@ -80,4 +81,5 @@ Event = (
     | GalleryChanged
     | GalleryOpened
     | GalleryExport
+    | LibraryEvent
 )
