@@ -12,7 +12,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -39,6 +39,8 @@ from deepvis.messages import (
 _STATUS_EVERY = 0.5
 _RATE_WINDOW = 1.0
 
+T = TypeVar("T")
+
 
 class Engine:
     """Shows frames through a network and steps runs.
@@ -57,6 +59,7 @@ class Engine:
         self._results = results
         self._emit = emit
         self._commands: deque[Callable[[], None]] = deque()
+        self._errands: deque[Callable[[], None]] = deque()
         self._stopping = threading.Event()
         self._request = ViewRequest(id=0)
         self._shown: tuple[Frame, ViewRequest, LiveView | None] | None = None
@@ -101,6 +104,28 @@ class Engine:
         """``pause``, ``continue`` or ``cancel`` a run; ``more``: ``value`` more steps of one that is done."""
         self._command(lambda: self._runs.control(run_id, control, value))
 
+    def ask(self, work: Callable[[Network], T], then: Callable[[T | None], None]) -> None:
+        """Do a small piece of work with the network, of which one at a time is done between two frames.
+
+        Parameters
+        ----------
+        work : called with the network on the engine's thread; it takes milliseconds, and leaves no hook behind.
+        then : called there with what it gave, or with None: no network is loaded, or it raised (a Problem says so).
+        """
+
+        def errand() -> None:
+            found: T | None = None
+            try:
+                if self._network is not None:
+                    found = work(self._network)
+                    self._solved("engine.ask")
+            except Exception as error:
+                self._problem("engine.ask", "This could not be computed", error)
+            then(found)
+
+        self._errands.append(errand)
+        self._bell.set()
+
     def set_live_share(self, share: float) -> None:
         """Share of the time that the live view may take while a run goes on, in [0.05, 1]."""
         self._live_share = min(1.0, max(0.05, share))
@@ -122,6 +147,8 @@ class Engine:
         while not self._stopping.is_set():
             self._bell.clear()
             self._guarded("engine.command", self._obey)
+            if self._errands:
+                self._guarded("engine.ask", self._errands.popleft())
             wanted = self._live_wanted()
             running = self._runs.active and self._network is not None
             began = time.perf_counter()
@@ -134,7 +161,7 @@ class Engine:
                 self._balance -= (time.perf_counter() - began) * self._live_share
                 # Time in which no frame came is not saved up.
                 self._balance = max(self._balance, -0.5)
-            else:
+            elif not self._errands:
                 self._bell.wait(_STATUS_EVERY)
             if not running:
                 self._balance = 0.0

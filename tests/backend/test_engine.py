@@ -266,3 +266,53 @@ def test_a_dream_goes_on_while_its_frame_stays_and_rests_while_it_is_frozen(live
     while live.result().request.id != 3:
         pass
     assert live.results.take(timeout=0.05) is None
+
+
+def test_a_question_is_answered_on_the_engines_thread_between_frames(live: Stage) -> None:
+    answers: list[tuple[object, ...]] = []
+
+    def then(found: tuple[str, int] | None) -> None:
+        with live._changed:
+            answers.append((found, threading.current_thread().name))
+            live._changed.notify_all()
+
+    number = live.frame()
+    shown(live, number)
+    for turn in range(3):
+        live.engine.ask(lambda net, turn=turn: (net.labels[turn], turn), then)
+    live.until(lambda: len(answers) == 3)
+    assert answers == [((label, turn), "deepvis-engine") for turn, label in enumerate("abc")]
+    # The view was not held up for good.
+    assert shown(live, live.frame()).grid is not None
+
+
+def test_a_question_that_fails_is_answered_with_none_and_reported_once(live: Stage) -> None:
+    answers: list[object] = []
+
+    def then(found: object) -> None:
+        with live._changed:
+            answers.append(found)
+            live._changed.notify_all()
+
+    def fail(_net: Network) -> int:
+        raise ValueError("unit 9 is out of range")
+
+    live.engine.ask(fail, then)
+    live.engine.ask(fail, then)
+    live.engine.ask(lambda _net: 1, then)
+    live.until(lambda: len(answers) == 3)
+    assert answers == [None, None, 1]
+    problems = [event for event in live.of(Problem) if isinstance(event, Problem) and event.key == "engine.ask"]
+    assert [problem.cause for problem in problems] == ["unit 9 is out of range"]
+
+
+def test_without_a_network_a_question_is_answered_with_none(stage: Stage) -> None:
+    answers: list[object] = []
+
+    def then(found: object) -> None:
+        with stage._changed:
+            answers.append(found)
+            stage._changed.notify_all()
+
+    stage.engine.ask(lambda _net: 1, then)
+    stage.until(lambda: answers == [None])
