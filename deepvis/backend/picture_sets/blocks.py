@@ -1,0 +1,85 @@
+"""Blocks of 32 pictures as the network sees them, decoded here or in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from deepvis.backend.picture_sets.picture_set import PictureSet
+from deepvis.backend.sources.source import SourceError
+from deepvis.messages import Fit, UInt8Array
+
+if TYPE_CHECKING:
+    from deepvis.backend.preprocessing import Preprocessing
+
+BLOCK = 32
+"""Pictures of a block: the unit of work, of resuming and of sharing, so that each picture always meets the network in
+the same batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Pictures ``index * 32`` and after it.
+
+    Attributes
+    ----------
+    index : of the block.
+    first : index of its first picture.
+    pixels : uint8 (n, c, h, w), what the network sees; black where a picture cannot be read. n is 32 but in the last.
+    valid : (n,) whether the picture was read.
+    sizes : int32 (n, 2), height and width of the picture as :meth:`PictureSet.read` gives it; 0 where it was not read.
+    errors : (picture's index, why it was not read) of each that was not.
+    """
+
+    index: int
+    first: int
+    pixels: UInt8Array
+    valid: npt.NDArray[np.bool_]
+    sizes: npt.NDArray[np.int32]
+    errors: tuple[tuple[int, str], ...] = ()
+
+
+def block_count(pictures: PictureSet) -> int:
+    """Number of blocks of a set."""
+    return -(-len(pictures) // BLOCK)
+
+
+def decode_block(pictures: PictureSet, preprocessing: Preprocessing, fit: Fit, index: int) -> Block:
+    """Read the pictures of one block, here and now. Raises IndexError where there is no such block."""
+    if not 0 <= index < block_count(pictures):
+        raise IndexError(f"the set has {block_count(pictures)} blocks; there is no block {index}")
+    first = index * BLOCK
+    count = min(BLOCK, len(pictures) - first)
+    pixels = np.zeros((count, preprocessing.channels, *preprocessing.size), dtype=np.uint8)
+    valid = np.zeros(count, dtype=bool)
+    sizes = np.zeros((count, 2), dtype=np.int32)
+    errors: list[tuple[int, str]] = []
+    for place in range(count):
+        try:
+            image = pictures.read(first + place)
+            pixels[place] = preprocessing.pixels(image, fit).numpy()
+        except SourceError as error:
+            errors.append((first + place, f"{error.title}: {error.cause}"))
+        else:
+            valid[place] = True
+            sizes[place] = image.shape[:2]
+    return Block(index, first, pixels, valid, sizes, tuple(errors))
+
+
+def decode_blocks(
+    pictures: PictureSet, preprocessing: Preprocessing, fit: Fit, blocks: Iterable[int], workers: int = 0
+) -> Iterator[Block]:
+    """Decode blocks in the order asked for.
+
+    Parameters
+    ----------
+    preprocessing, fit : the network's own, and how a picture is fitted to its input.
+    blocks : indices, each from 0 to :func:`block_count` - 1.
+    workers : processes that decode ahead; 0 decodes in this one.
+    """
+    for index in blocks:
+        yield decode_block(pictures, preprocessing, fit, index)
