@@ -1,7 +1,6 @@
 """The one table of what a person can do; menus, shortcuts, tooltips, palette and help sheet are made from it.
 
-The single keys are those of the Deep Visualization Toolbox, so that its users feel at home. ``s``, which shows the
-pictures per unit there, makes them here.
+The single keys are those of the Deep Visualization Toolbox, so that its users feel at home.
 """
 
 from __future__ import annotations
@@ -140,6 +139,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("mosaic.colormap", "Colour map", "The next colour map", "Mosaic", ("Shift+C",), needs=("network",)),
     ActionSpec("mosaic.gradient", "Show back in the mosaic", "The origin's gradient at each unit, signed", "Mosaic",
                ("A",), checkable=True, needs=("unit",)),
+    ActionSpec("mosaic.patches", "Strongest patches in the mosaic",
+               "What each unit answers to most in a set of pictures, in place of its activation", "Mosaic",
+               ("S",), checkable=True, needs=("network",)),
+    ActionSpec("mosaic.patch_count", "Patches in a tile", "One, four or nine of a unit's strongest patches", "Mosaic",
+               ("Shift+P",), needs=("network",)),
+    ActionSpec("mosaic.correlation", "Correlation of the units",
+               "How much the layer's units go together over a set of pictures", "Mosaic",
+               ("Shift+R",), checkable=True, needs=("network",)),
     ActionSpec("mosaic.zoom", "Zoom to the unit", "The chosen unit alone, as large as it fits", "Mosaic",
                ("Z",), checkable=True, needs=("unit",)),
     # Unit
@@ -160,7 +167,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("unit.most_active", "Most active unit", "The unit with the largest value in this frame", "Unit",
                ("X",), needs=("unit",)),
     ActionSpec("unit.maximise", "Maximise this unit", "Grow a picture that the unit answers to most", "Unit",
-               ("S",), needs=("unit",)),
+               ("Shift+M",), needs=("unit",)),
     ActionSpec("unit.search", "Go to unit…", "Any unit of the layer by number", "Unit", ("Ctrl+U",), needs=("unit",)),
     # Looking back
     ActionSpec("back.toggle", "Back-projection", "Off, gradient, deconvolution, guided", "Looking back",

@@ -23,6 +23,10 @@ from deepvis.messages import (
     ViewRequest,
 )
 
+Show = Literal["activation", "gradient", "patches", "correlation"]
+
+PATCHES: tuple[Literal[1, 4, 9], ...] = (1, 4, 9)
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -33,7 +37,10 @@ class Look:
     layer, unit : the chosen layer and unit; None while no network is loaded.
     zoomed : the mosaic shows the chosen unit alone, as large as it fits.
     origin : (layer, unit) whose back-projection is shown while another layer is viewed; None: the chosen unit.
-    show : ``gradient`` shows d(origin)/d(layer) in the mosaic.
+    show : what stands in the mosaic's place: activations, ``gradient`` (d(origin)/d(layer)), the strongest ``patches``
+        of every unit, or the ``correlation`` of the units.
+    patches : how many patches of a unit stand in its tile; ``clustered``: whether units that go together are neighbours
+        in the correlation, or stand by their numbers.
     back : whether the unit panel's back-projection is on.
     strongest : how many of the strongest units are looked back from (0: none).
     overlay : kind of heat map over the input, or None; ``overlay_target``: ``top`` (the network's first class),
@@ -46,7 +53,9 @@ class Look:
     unit: int | None = None
     zoomed: bool = False
     origin: tuple[str, int] | None = None
-    show: Literal["activation", "gradient"] = "activation"
+    show: Show = "activation"
+    patches: Literal[1, 4, 9] = 1
+    clustered: bool = True
     range: RangeName = "unit"
     fixed: tuple[float, float] = (0.0, 1.0)
     boost: float = 0.0
@@ -77,7 +86,10 @@ def build_request(
     if look.layer is None:
         return ViewRequest(id=request_id, fit=look.fit, input_size=look.input_size, pinned=look.pinned)
     origin = look.origin or (None if look.unit is None else (look.layer, look.unit))
-    show = look.show if origin is not None else "activation"
+    # Patches come from a library; the engine goes on with the activations, whose order they take.
+    show: Literal["activation", "gradient"] = "activation"
+    if look.show == "gradient" and origin is not None:
+        show = "gradient"
     grid = GridRequest(
         layer=look.layer,
         room=room,

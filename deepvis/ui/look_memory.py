@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from deepvis.messages import BACK_VIEWS, BOOSTS, COLORMAPS, GAMMAS, RANGES, RULES, STRONGEST, NetworkSpec
-from deepvis.ui.look import Look
+from deepvis.ui.look import PATCHES, Look
 from deepvis.ui.view_commands import OVERLAYS
 
 _CHOICES: dict[str, Collection[object]] = {
@@ -25,6 +25,8 @@ _CHOICES: dict[str, Collection[object]] = {
     "overlay": OVERLAYS,
     "overlay_colormap": COLORMAPS,
     "fit": ("crop", "stretch"),
+    "patches": PATCHES,
+    "clustered": (True, False),
 }
 
 

@@ -23,6 +23,7 @@ from deepvis.messages import (
     Prediction,
     Problem,
 )
+from deepvis.ui.look import PATCHES
 from deepvis.ui.view_state import ViewState
 
 T = TypeVar("T")
@@ -61,6 +62,9 @@ class ViewCommands:
             "mosaic.sort": lambda on: self._state.update(sort="activity" if on else "number"),
             "mosaic.colormap": lambda: self._cycle("colormap", COLORMAPS),
             "mosaic.gradient": lambda on: self._state.update(show="gradient" if on else "activation"),
+            "mosaic.patches": lambda on: self._state.update(show="patches" if on else "activation"),
+            "mosaic.patch_count": self.cycle_patches,
+            "mosaic.correlation": lambda on: self._state.update(show="correlation" if on else "activation"),
             "mosaic.zoom": lambda on: self._state.update(zoomed=on),
             "unit.left": lambda: self.move_unit(-1, 0),
             "unit.right": lambda: self.move_unit(1, 0),
@@ -90,6 +94,8 @@ class ViewCommands:
             "source.freeze": look.frozen,
             "mosaic.sort": look.sort == "activity",
             "mosaic.gradient": look.show == "gradient",
+            "mosaic.patches": look.show == "patches",
+            "mosaic.correlation": look.show == "correlation",
             "mosaic.zoom": look.zoomed,
             "back.seed": look.seed == "one",
             "back.origin": look.origin is not None,
@@ -159,6 +165,14 @@ class ViewCommands:
             self._state.update(back=False)
         else:
             self._state.update(rule=following(RULES, look.rule))
+
+    def cycle_patches(self) -> None:
+        """One, four or nine patches in a tile; where activations are shown, the patches first."""
+        look = self._state.look
+        if look.show != "patches":
+            self._state.update(show="patches")
+        else:
+            self._state.update(patches=following(PATCHES, look.patches))
 
     def freeze_origin(self, on: bool) -> None:
         """Keep looking back from the chosen unit, whatever is chosen afterwards."""

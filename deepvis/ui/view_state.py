@@ -103,8 +103,9 @@ class ViewState(QObject):
         pinned = tuple(index for index in look.pinned if index < len(info.labels))
         slow = bool(info.measured) and min(milliseconds for _, milliseconds in info.measured) > SLOW_MS
         strongest = 0 if slow else self._strongest
+        show = "activation" if look.show == "gradient" else look.show
         self._look = replace(
-            look, strongest=strongest, origin=None, show="activation", position=None, input_size=size, pinned=pinned,
+            look, strongest=strongest, origin=None, show=show, position=None, input_size=size, pinned=pinned,
             dream=None,
         )  # fmt: skip
         self.network_changed.emit()

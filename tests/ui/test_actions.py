@@ -67,8 +67,8 @@ def test_the_toolbox_keys_keep_their_meaning(action_id: str, key: str) -> None:
     assert key in spec.shortcuts
 
 
-def test_s_makes_the_pictures_of_a_unit() -> None:
-    assert [spec.id for spec in ACTIONS if "S" in spec.shortcuts] == ["unit.maximise"]
+def test_s_shows_the_pictures_of_the_units() -> None:
+    assert [spec.id for spec in ACTIONS if "S" in spec.shortcuts] == ["mosaic.patches"]
 
 
 def test_a_tooltip_says_what_it_does_its_key_and_why_it_is_not_available() -> None:

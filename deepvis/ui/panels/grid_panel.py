@@ -102,8 +102,14 @@ class GridPanel(QWidget):
     def _make_controls(self) -> None:
         self.show_what = Choice(
             "Show",
-            "The layer's activations, or the gradient of the chosen unit (or frozen origin) at this layer",
-            (("Activations", "activation"), ("Gradient", "gradient")),
+            "The layer's activations, the gradient of the chosen unit (or frozen origin) at this layer, the patches to "
+            "which each unit answers most, or how the units go together",
+            (
+                ("Activations", "activation"),
+                ("Gradient", "gradient"),
+                ("Patches", "patches"),
+                ("Correlation", "correlation"),
+            ),
         )
         self.range = Choice("Range", "Which values the darkest and the brightest colour stand for", _RANGES)
         self.boost = Choice("Boost", "Lift weakly active units: tile × max to the power of −boost", _numbers(BOOSTS))

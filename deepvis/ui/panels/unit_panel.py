@@ -207,7 +207,8 @@ class UnitPanel(Panel):
     def _freeze_origin(self, frozen: bool) -> None:
         look = self.state.look
         if not frozen:
-            self.state.update(origin=None, show="activation")
+            show = "activation" if look.show == "gradient" else look.show
+            self.state.update(origin=None, show=show)
         elif look.layer is not None and look.unit is not None:
             self.state.update(origin=(look.layer, look.unit))
 
@@ -325,7 +326,7 @@ class UnitPanel(Panel):
         self.maximise_button = IconButton(
             "sparkle",
             "Maximise this unit",
-            "Grow a picture from noise that the unit answers to most (S)",
+            "Grow a picture from noise that the unit answers to most (Shift+M)",
             text="Maximise",
         )
         self.maximise_button.setProperty(CHROME, True)
