@@ -325,7 +325,12 @@ class Session:
             updates: Iterator[RunUpdate] = run.steps(network) if alone else run.steps(network, picture)
             return updates
 
-        self._with_engine(lambda engine: engine.submit(run_id, name, steps))
+        def submit(engine: Engine) -> None:
+            from deepvis.backend.runs import slow_imports
+
+            engine.submit(run_id, name, steps, slow_imports(name))
+
+        self._with_engine(submit)
         return run_id
 
     def control_run(self, run_id: int, control: str, value: int | None = None) -> None:

@@ -6,11 +6,14 @@ happens to a frame, a network or a run ends it: an exception becomes a :class:`P
 
 from __future__ import annotations
 
+import importlib
+import sys
 import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -21,6 +24,7 @@ from deepvis.backend.live import LiveView
 from deepvis.backend.mailbox import Mailbox
 from deepvis.backend.network import Network, NetworkError
 from deepvis.backend.run_queue import RunQueue
+from deepvis.backend.turns import Turns
 from deepvis.messages import (
     EngineStatus,
     Event,
@@ -69,8 +73,7 @@ class Engine:
         self._network: Network | None = None
         self._precision: Precision = "auto"
         self._runs = RunQueue(emit)
-        self._live_share = 0.6
-        self._balance = 0.0
+        self._turns = Turns()
         self._problems: dict[str, str] = {}
         self._times: deque[tuple[float, float]] = deque()
         self._last_status = 0.0
@@ -90,15 +93,40 @@ class Engine:
         """Take over a network that was loaded; measures precision and layout, then sends NetworkReady."""
         self._command(lambda: self._install(network, precision))
 
-    def submit(self, run_id: int, name: str, steps: Callable[[Network, Frame | None], Iterator[RunUpdate]]) -> None:
-        """Queue a run; ``steps`` is called with the network and the present frame when its turn comes."""
+    def submit(
+        self,
+        run_id: int,
+        name: str,
+        steps: Callable[[Network, Frame | None], Iterator[RunUpdate]],
+        imports: Sequence[str] = (),
+    ) -> None:
+        """Queue a run; ``steps`` is called with the network and the present frame when its turn comes.
+
+        ``imports`` names modules that it cannot begin without: they are imported on another thread first, so that
+        the live view goes on.
+        """
 
         def make() -> Iterator[RunUpdate]:
             if self._network is None:
                 raise NetworkError("no network is loaded; load one, then start the run again")
             return steps(self._network, self._frame)
 
-        self._command(lambda: self._runs.submit(run_id, name, make))
+        missing = [module for module in imports if module not in sys.modules]
+        imported = threading.Event()
+
+        def load() -> None:
+            for module in missing:
+                # If it is not there, the run says so in its own words.
+                with suppress(ImportError):
+                    importlib.import_module(module)
+            imported.set()
+            self._bell.set()
+
+        if missing:
+            threading.Thread(target=load, name="deepvis-import", daemon=True).start()
+        else:
+            imported.set()
+        self._command(lambda: self._runs.submit(run_id, name, make, imported.is_set))
 
     def control_run(self, run_id: int, control: str, value: int | None = None) -> None:
         """``pause``, ``continue`` or ``cancel`` a run; ``more``: ``value`` more steps of one that is done."""
@@ -128,7 +156,7 @@ class Engine:
 
     def set_live_share(self, share: float) -> None:
         """Share of the time that the live view may take while a run goes on, in [0.05, 1]."""
-        self._live_share = min(1.0, max(0.05, share))
+        self._turns.share = min(1.0, max(0.05, share))
 
     def stop(self) -> None:
         """Let :meth:`run` return after the step under way."""
@@ -151,23 +179,30 @@ class Engine:
                 self._guarded("engine.ask", self._errands.popleft())
             wanted = self._live_wanted()
             running = self._runs.active and self._network is not None
-            began = time.perf_counter()
-            if wanted and (not running or self._balance <= 0):
-                self._show()
-                if running:
-                    self._balance += (time.perf_counter() - began) * (1 - self._live_share)
-            elif running:
-                self._runs.step()
-                self._balance -= (time.perf_counter() - began) * self._live_share
-                # Time in which no frame came is not saved up.
-                self._balance = max(self._balance, -0.5)
-            elif not self._errands:
-                self._bell.wait(_STATUS_EVERY)
-            if not running:
-                self._balance = 0.0
+            if running:
+                self._take_turn(wanted)
+            else:
+                self._turns.reset()
+                if wanted:
+                    self._show()
+                elif not self._errands:
+                    self._bell.wait(_STATUS_EVERY)
             self._report()
         self._runs.cancel_all()
         self._view = self._network = self._shown = None
+
+    def _take_turn(self, wanted: bool) -> None:
+        began = time.perf_counter()
+        turn = self._turns.choose(wanted, began)
+        if turn == "step":
+            self._runs.step()
+            self._turns.step_took(time.perf_counter() - began)
+            return
+        if turn == "live":
+            self._show()
+        elif not self._errands:
+            self._bell.wait(turn)
+        self._turns.live_took(time.perf_counter() - began)
 
     def _obey(self) -> None:
         while self._commands:
@@ -175,7 +210,10 @@ class Engine:
 
     def _live_wanted(self) -> bool:
         if not self._frozen or self._frame is None:
-            self._frame = self.frames.take() or self._frame
+            frame = self.frames.take()
+            if frame is not None:
+                self._frame = frame
+                self._turns.frame_came(frame.captured, self.frames.dropped)
         if self._frame is None:
             return False
         shown = self._shown
@@ -305,7 +343,7 @@ class Engine:
         count = len(self._times)
         latency = sum(entry[1] for entry in self._times) / count * 1000 if count else 0.0
         dropped = self.frames.dropped + self._results.dropped
-        self._emit(EngineStatus(count / max(_RATE_WINDOW, span), dropped, latency, self._live_share))
+        self._emit(EngineStatus(count / max(_RATE_WINDOW, span), dropped, latency, self._turns.share))
 
 
 def _picture_alone(frame: Frame, request: ViewRequest) -> ViewResult:

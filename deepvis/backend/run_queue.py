@@ -23,6 +23,7 @@ class _Entry:
     elapsed: float = 0.0
     error: str = ""
     more: int | None = None
+    ready: Callable[[], bool] = lambda: True
 
 
 class RunQueue:
@@ -44,11 +45,12 @@ class RunQueue:
     @property
     def active(self) -> bool:
         """Whether a step could be made now."""
-        return self._next() is not None
+        entry = self._next()
+        return entry is not None and entry.ready()
 
-    def submit(self, run_id: int, name: str, make: Steps) -> None:
-        """Append a run; ``make`` is called when its turn comes."""
-        entry = _Entry(run_id, name, make)
+    def submit(self, run_id: int, name: str, make: Steps, ready: Callable[[], bool] = lambda: True) -> None:
+        """Append a run; ``make`` is called when its turn comes, and not before ``ready`` says True."""
+        entry = _Entry(run_id, name, make, ready=ready)
         self._entries.append(entry)
         self._tell(entry)
 
@@ -77,7 +79,7 @@ class RunQueue:
     def step(self) -> None:
         """Make one step of the run whose turn it is. Whatever a run raises ends that run alone."""
         entry = self._next()
-        if entry is None:
+        if entry is None or not entry.ready():
             return
         began = time.perf_counter()
         try:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -316,3 +319,28 @@ def test_without_a_network_a_question_is_answered_with_none(stage: Stage) -> Non
 
     stage.engine.ask(lambda _net: 1, then)
     stage.until(lambda: answers == [None])
+
+
+def test_a_run_begins_when_what_it_needs_is_imported_and_the_view_goes_on(
+    live: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow_to_import.py").write_text(
+        "import slow_gate\nslow_gate.started.set()\nassert slow_gate.go_on.wait(60)\n"
+    )
+    gate = types.ModuleType("slow_gate")
+    gate.started, gate.go_on = threading.Event(), threading.Event()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "slow_gate", gate)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def steps(_network: Network, _frame: Frame | None) -> Iterator[RunUpdate]:
+        assert "slow_to_import" in sys.modules
+        yield RunUpdate(1, 1, IMAGE, result="end")
+
+    live.engine.submit(1, "test", steps, ("slow_to_import",))
+    assert gate.started.wait(60)
+    live.frame()
+    live.result()
+    assert {event.state for event in live.events if isinstance(event, RunStatus)} <= {"queued"}
+    gate.go_on.set()
+    live.until(lambda: any(isinstance(event, RunStatus) and event.state == "done" for event in live.events))
+    monkeypatch.delitem(sys.modules, "slow_to_import")

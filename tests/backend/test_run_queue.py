@@ -155,3 +155,18 @@ def test_a_run_without_more_steps_is_not_continued(runs: RunQueue, told: list[Ru
     runs.control(1, "more", 5)
     assert not runs.active
     assert told[-1].state == "done"
+
+
+def test_a_run_that_is_not_ready_waits_and_can_be_cancelled(runs: RunQueue, told: list[RunStatus]) -> None:
+    ready = False
+    runs.submit(1, "first", lambda: iter([RunUpdate(1, 1, IMAGE, result="end")]), lambda: ready)
+    runs.step()
+    assert not runs.active
+    assert [status.state for status in told] == ["queued"]
+    ready = True
+    assert runs.active
+    runs.step()
+    assert told[-1].state == "done"
+    runs.submit(2, "second", lambda: iter(()), lambda: False)
+    runs.control(2, "cancel")
+    assert told[-1].state == "cancelled"

@@ -17,10 +17,21 @@ _RUNS: dict[str, type[Run]] = {
     "occlusion": Occlusion,
 }
 
+_SLOW_IMPORTS: dict[str, tuple[str, ...]] = {
+    # torch.optim imports it at an optimiser's first step.
+    "class_image": ("torch._dynamo",),
+    "fooling": ("torch._dynamo",),
+}
+
 
 def registry() -> dict[str, type[Run]]:
     """Every run by the name under which forms and commands know it."""
     return dict(_RUNS)
+
+
+def slow_imports(name: str) -> tuple[str, ...]:
+    """Modules that a run of this name imports at its first step, and that take seconds."""
+    return _SLOW_IMPORTS.get(name, ())
 
 
 __all__ = [
@@ -33,4 +44,5 @@ __all__ = [
     "OcclusionMap",
     "Run",
     "registry",
+    "slow_imports",
 ]
