@@ -40,6 +40,15 @@ from deepvis.messages.library import (
     UnitPatches,
     UnitStatistics,
 )
+from deepvis.messages.maps import (
+    MapContent,
+    MapInfo,
+    MapOpened,
+    MapPicture,
+    MapPictures,
+    MapPlaced,
+    MapsChanged,
+)
 from deepvis.messages.networks import Layer, ModelCard, NetworkInfo, NetworkSpec, ReceptiveField
 from deepvis.messages.requests import (
     BackRequest,
@@ -116,6 +125,13 @@ __all__ = [
     "LibrariesChanged",
     "LibraryInfo",
     "LoadProgress",
+    "MapContent",
+    "MapInfo",
+    "MapOpened",
+    "MapPicture",
+    "MapPictures",
+    "MapPlaced",
+    "MapsChanged",
     "ModelCard",
     "NetworkFailed",
     "NetworkInfo",

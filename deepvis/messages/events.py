@@ -8,6 +8,7 @@ from typing import Literal
 from deepvis.messages.frames import SourceStatus
 from deepvis.messages.gallery import GalleryChanged, GalleryExport, GalleryOpened
 from deepvis.messages.library import LibraryEvent
+from deepvis.messages.maps import MapOpened, MapPicture, MapPlaced, MapsChanged
 from deepvis.messages.networks import NetworkInfo
 from deepvis.messages.runs import RunStatus
 
@@ -82,4 +83,8 @@ Event = (
     | GalleryOpened
     | GalleryExport
     | LibraryEvent
+    | MapsChanged
+    | MapOpened
+    | MapPlaced
+    | MapPicture
 )

@@ -3,6 +3,7 @@
 from deepvis.backend.runs.base import Run
 from deepvis.backend.runs.class_image import ClassImage
 from deepvis.backend.runs.deepdream import DeepDream
+from deepvis.backend.runs.embedding import Embedding
 from deepvis.backend.runs.evolved_fooling import EvolvedFooling
 from deepvis.backend.runs.fooling import Fooling
 from deepvis.backend.runs.inversion import Inversion
@@ -11,6 +12,7 @@ from deepvis.backend.runs.occlusion import Occlusion, OcclusionMap
 _RUNS: dict[str, type[Run]] = {
     "class_image": ClassImage,
     "deepdream": DeepDream,
+    "embedding": Embedding,
     "evolved_fooling": EvolvedFooling,
     "fooling": Fooling,
     "inversion": Inversion,
@@ -37,6 +39,7 @@ def slow_imports(name: str) -> tuple[str, ...]:
 __all__ = [
     "ClassImage",
     "DeepDream",
+    "Embedding",
     "EvolvedFooling",
     "Fooling",
     "Inversion",
