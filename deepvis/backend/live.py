@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from deepvis.backend.live_dream import LiveDream
+from deepvis.backend.maps.features import pooled
 from deepvis.backend.methods.backprojection import (
     backproject_tensor,
     backproject_units,
@@ -170,6 +171,7 @@ class LiveView:
             dream=dream,
             probe=probe,
             raw=raw,
+            features=None if request.features is None else self._features(run, request.features),
             timings=watch.timings(),
             problem="; ".join(problems),
         )
@@ -203,6 +205,8 @@ class LiveView:
             keep["overlay"] = None
         if request.dream is not None and not valid(request.dream.layer, request.dream.unit):
             keep["dream"] = None
+        if not valid(request.features):
+            keep["features"] = None
         if keep:
             request = replace(request, **keep)  # type: ignore[arg-type]
         if (_needs_gradient(request) or request.dream is not None) and not net.differentiable:
@@ -246,6 +250,8 @@ class LiveView:
     def _layers(self, request: ViewRequest) -> set[str]:
         """What one pass must capture to answer a request."""
         layers = {part.layer for part in (request.grid, request.unit, request.back, request.strongest) if part}
+        if request.features is not None:
+            layers.add(request.features)
         overlay = request.overlay
         if overlay is not None:
             if overlay.layer is not None and overlay.unit is not None:
@@ -265,6 +271,11 @@ class LiveView:
     def _activation(self, run: _Pass, layer: str) -> torch.Tensor:
         """(C, H, W) or (C,) of a captured layer."""
         return run.activations[layer][0]
+
+    def _features(self, run: _Pass, layer: str) -> FloatArray:
+        """float32 (C,), a captured layer averaged over its maps."""
+        features: FloatArray = pooled(run.activations[layer].detach())[0].cpu().numpy()
+        return features
 
     # ---------------------------------------------------------------------------------------------- parts
 

@@ -105,3 +105,5 @@ class ViewRequest:
     """Return the grid's raw activations as float32 once (for saving)."""
     dream: DreamRequest | None = None
     """Dream on each frame that comes."""
+    features: str | None = None
+    """Return this layer's output, averaged over its maps, as the features of the frame (to find it in a map)."""

@@ -142,3 +142,5 @@ class ViewResult:
     """Set where a part of the request could not be answered; the same text came as a Problem, once."""
     dream: UInt8Array | None = None
     """The dream on this frame, uint8 (h, w, 4) BGRX, where one was asked for."""
+    features: FloatArray | None = None
+    """float32 (C,), the features of the frame, where they were asked for."""

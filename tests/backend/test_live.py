@@ -287,3 +287,25 @@ def test_a_dream_that_the_network_cannot_take_leaves_the_rest_of_the_view(frame:
     assert result.dream is None
     assert result.grid is not None
     assert "only 32 px" in result.problem
+
+
+def test_the_features_of_a_frame_are_what_goes_into_the_classifier(net: Network, frame: Frame) -> None:
+    module = net.module
+    assert isinstance(module, Chain)
+    passes = module.passes
+    result = LiveView(net).show(frame, ViewRequest(1, features="5"))
+    assert module.passes == passes + 1, "the features come from the pass of the frame"
+    with torch.no_grad():
+        expected = module[:7](net.preprocess(frame.image))[0].numpy()
+    assert result.features is not None
+    np.testing.assert_allclose(result.features, expected, atol=1e-5)
+    maps = LiveView(net).show(frame, ViewRequest(1, features="3")).features
+    assert maps is not None
+    np.testing.assert_allclose(maps, methods.activations(net, frame.image, "3").mean((1, 2)), atol=1e-5)
+
+
+def test_features_are_not_made_unless_they_are_asked_for(net: Network, frame: Frame) -> None:
+    assert LiveView(net).show(frame, ViewRequest(1)).features is None
+    unknown = LiveView(net).show(frame, ViewRequest(1, features="nowhere"))
+    assert unknown.features is None
+    assert "nowhere" in unknown.problem
