@@ -296,7 +296,7 @@ def test_the_features_of_a_frame_are_what_goes_into_the_classifier(net: Network,
     result = LiveView(net).show(frame, ViewRequest(1, features="5"))
     assert module.passes == passes + 1, "the features come from the pass of the frame"
     with torch.no_grad():
-        expected = module[:7](net.preprocess(frame.image))[0].numpy()
+        expected = nn.Sequential(*list(module)[:7])(net.preprocess(frame.image))[0].numpy()
     assert result.features is not None
     np.testing.assert_allclose(result.features, expected, atol=1e-5)
     maps = LiveView(net).show(frame, ViewRequest(1, features="3")).features
