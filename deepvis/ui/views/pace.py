@@ -16,11 +16,16 @@ class Pace(QObject):
 
     Numbers that change with every frame flicker, and painting text costs as much as painting a picture. A value that
     stays is always shown in the end.
+
+    Parameters
+    ----------
+    interval : seconds between two paintings.
     """
 
-    def __init__(self, widget: QWidget) -> None:
+    def __init__(self, widget: QWidget, interval: float = INTERVAL) -> None:
         super().__init__(widget)
         self._widget = widget
+        self._interval = interval
         self._last = 0.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -30,7 +35,7 @@ class Pace(QObject):
         """The widget shows something new."""
         if self._timer.isActive():
             return
-        left = self._last + INTERVAL - time.monotonic()
+        left = self._last + self._interval - time.monotonic()
         if left <= 0:
             self._paint()
         else:
