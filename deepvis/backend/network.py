@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,7 @@ from deepvis.backend.layers import Catalogue, arrange, catalogue
 from deepvis.backend.packing import Packing, pack
 from deepvis.backend.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from deepvis.backend.rules import RuleSwitch
-from deepvis.messages import Fit, FloatArray, Layer, Rule, Size, UInt8Array
+from deepvis.messages import Fit, FloatArray, Layer, NetworkSpec, Rule, Size, UInt8Array
 
 Image = UInt8Array | torch.Tensor
 Target = int | str | None
@@ -50,6 +50,7 @@ class Network:
     Attributes
     ----------
     module, input_size, mean, std, labels, device, name : as given.
+    spec : what loads this network again, where it was loaded by name; otherwise None.
     preprocessing : how a picture becomes an input.
     """
 
@@ -88,6 +89,7 @@ class Network:
         self.trained = trained
         self.note = note
         self._labels = None if labels is None else tuple(str(label) for label in labels)
+        self.spec: NetworkSpec | None = None
         self._packing: Packing | None = None
         self._unpacked: Network | None = None
         self._evaluated = False
@@ -255,12 +257,20 @@ class Network:
         return x.detach().to(self.device, torch.float32)
 
     def run(
-        self, x: torch.Tensor, layers: Iterable[str] = (), rule: Rule | RuleSwitch = "gradient", *, stop: bool = False
+        self,
+        x: torch.Tensor,
+        layers: Iterable[str] = (),
+        rule: Rule | RuleSwitch = "gradient",
+        *,
+        stop: bool = False,
+        reduce: Callable[[str, torch.Tensor], torch.Tensor] | None = None,
     ) -> tuple[torch.Tensor | None, dict[str, torch.Tensor]]:
         """One forward pass of a preprocessed (N, c, h, w) input that captures layers.
 
         Gradients are as the caller has them. ``rule`` is how the rectifiers of the graph answer a backward pass (a
         RuleSwitch can be turned between backward passes). With ``stop`` the pass ends at the last of ``layers``.
+        ``reduce`` is called with the name and the tensor of each layer as soon as it is there, and what it returns is
+        captured in its place.
 
         Returns
         -------
@@ -282,7 +292,7 @@ class Network:
         try:
             with packing.used() if packing is not None and packed else nullcontext():
                 output, captured = recording.run(
-                    self.module, x.to(self.dtype), sites, rule, stop=stop, evaluated=self._evaluated
+                    self.module, x.to(self.dtype), sites, rule, stop=stop, evaluated=self._evaluated, reduce=reduce
                 )
         except torch.OutOfMemoryError:
             raise

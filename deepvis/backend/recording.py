@@ -105,6 +105,7 @@ def run(
     *,
     stop: bool = False,
     evaluated: bool = False,
+    reduce: Callable[[str, torch.Tensor], torch.Tensor] | None = None,
 ) -> tuple[Any, dict[str, torch.Tensor]]:
     """One forward pass of ``module`` on ``x`` in evaluation mode.
 
@@ -114,6 +115,8 @@ def run(
     rule : backward rule of every rectifier in the graph that is built; a :class:`RuleSwitch` can be turned later.
     stop : end the pass once everything is captured; the output is then None.
     evaluated : ``module`` and all in it are known to be in evaluation mode, which saves asking each of them.
+    reduce : called with the name and the tensor as soon as it is there; what it returns is captured in its place, so that
+        the maps of many layers need not be held at once.
 
     Returns
     -------
@@ -126,9 +129,11 @@ def run(
     def capture(name: str, output: Any) -> Any:
         tensor = single_tensor(output)
         if tensor is not None:
-            captured[name] = tensor
+            captured[name] = tensor if reduce is None else reduce(name, tensor)
         if stop and len(captured) == len(sites):
             raise _StopPassError
+        if reduce is not None:
+            return output
         return tensor.clone() if tensor is not None and tensor is output and sites[name].overwritten else output
 
     def hook_for(wanted: dict[int, str]) -> Callable[[nn.Module, Any, Any], Any]:

@@ -79,7 +79,7 @@ def load_spec(
     cancel: threading.Event | None = None,
 ) -> Network:
     """:func:`load` for a person's wish as the window sends it. ``spec.precision`` is the engine's affair."""
-    return load(
+    network = load(
         spec.name,
         spec.device,
         weights=spec.weights,
@@ -90,6 +90,8 @@ def load_spec(
         progress=progress,
         cancel=cancel,
     )
+    network.spec = spec
+    return network
 
 
 def models() -> list[ModelCard]:
