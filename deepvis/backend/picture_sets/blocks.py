@@ -61,12 +61,17 @@ def decode_block(pictures: PictureSet, preprocessing: Preprocessing, fit: Fit, i
     for place in range(count):
         try:
             image = pictures.read(first + place)
-            pixels[place] = preprocessing.pixels(image, fit).numpy()
         except SourceError as error:
             errors.append((first + place, f"{error.title}: {error.cause}"))
+        except Exception as error:
+            # What hostile files make decoders raise has no end; one picture never ends a scan.
+            errors.append((first + place, f"{pictures.titles[first + place]} cannot be read: {error!r}"))
         else:
+            pixels[place] = preprocessing.pixels(image, fit).numpy()
             valid[place] = True
             sizes[place] = image.shape[:2]
+    if errors:
+        pictures.check()
     return Block(index, first, pixels, valid, sizes, tuple(errors))
 
 
@@ -81,5 +86,19 @@ def decode_blocks(
     blocks : indices, each from 0 to :func:`block_count` - 1.
     workers : processes that decode ahead; 0 decodes in this one.
     """
-    for index in blocks:
-        yield decode_block(pictures, preprocessing, fit, index)
+    if workers < 0:
+        raise ValueError(f"workers is a number of processes, 0 or more; got {workers}")
+    return _decoded(pictures, preprocessing, fit, blocks, workers)
+
+
+def _decoded(
+    pictures: PictureSet, preprocessing: Preprocessing, fit: Fit, blocks: Iterable[int], workers: int
+) -> Iterator[Block]:
+    if workers == 0:
+        for index in blocks:
+            yield decode_block(pictures, preprocessing, fit, index)
+        return
+    from deepvis.backend.picture_sets.worker_pool import WorkerPool
+
+    with WorkerPool((pictures, preprocessing, fit), workers) as pool:
+        yield from pool.decode(blocks)

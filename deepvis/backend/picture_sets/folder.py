@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from array import array
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from deepvis.backend.picture_sets.class_names import labels_of_folders
-from deepvis.backend.picture_sets.names import NameCollector, natural_key
+import numpy as np
+
+from deepvis.backend.picture_sets.class_names import label, read_annotations
+from deepvis.backend.picture_sets.names import NameCollector, natural_key, printable
 from deepvis.backend.picture_sets.picture_set import PictureSet, Progress
 from deepvis.backend.sources.pictures import SUFFIXES, read_picture
 from deepvis.backend.sources.source import SourceError
@@ -16,12 +19,14 @@ from deepvis.messages import UInt8Array
 ASIDE = frozenset(("__macosx", "$recycle.bin", "system volume information", "@eadir", "lost+found"))
 """Folders, in lower case, that systems keep beside people's own; hidden ones begin with a dot."""
 
+_TELL_EVERY = 10_000
+
 
 class FolderSet(PictureSet):
     """Every file under a folder whose name ends as a picture's does.
 
     Links are followed, each folder once. Hidden files and what systems put beside pictures are no part of the set.
-    Within a folder names are sorted as people count (2 before 10).
+    The files of a folder come before the folders in it; names are sorted as people count (2 before 10).
 
     Parameters
     ----------
@@ -36,14 +41,16 @@ class FolderSet(PictureSet):
     def __init__(self, folder: str | os.PathLike[str], progress: Progress | None = None) -> None:
         self._root = os.path.abspath(os.path.expanduser(folder))
         self.spec = self._root
-        self.title = os.path.basename(self._root) or self._root
-        collector, sizes, unread = _search(self._root, progress)
-        self.titles = self._names = collector.names()
+        self.title = printable(os.path.basename(self._root) or self._root)
+        search = _Search(self._root, progress)
+        search.run()
+        self.titles = self._names = search.collector.names()
         if not len(self._names):
-            raise _no_pictures(self.title, unread)
-        self.labels, self.classes = labels_of_folders(self._names.folders, self._names.folder_of)
-        self.fingerprint = self._names.fingerprint(sizes)
-        self.notes = tuple(f"The folder {name} cannot be read and was left out." for name in unread)
+            raise _no_pictures(self.title, search.unread)
+        root = Path(self._root)
+        self.labels, self.classes = label(self._names, search.annotations, [*root.parents[1::-1], root])
+        self.fingerprint = self._names.fingerprint(np.array(search.sizes, dtype=np.int64))
+        self.notes = tuple(f"The folder {printable(name)} cannot be read and was left out." for name in search.unread)
 
     def path(self, index: int) -> Path:
         """The file of picture ``index``."""
@@ -51,7 +58,17 @@ class FolderSet(PictureSet):
 
     def read(self, index: int) -> UInt8Array:
         """See :meth:`PictureSet.read`."""
-        return read_picture(self.path(index))
+        path = self.path(index)
+        return read_picture(path, name=printable(path.name))
+
+    def check(self) -> None:
+        """See :meth:`PictureSet.check`."""
+        if not os.path.isdir(self._root):
+            raise SourceError(
+                f"The folder {self.title} is gone",
+                "It was there when its pictures were listed.",
+                "Connect its disk again, or put it back, and continue.",
+            )
 
 
 def is_picture_name(name: str) -> bool:
@@ -59,50 +76,89 @@ def is_picture_name(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
 
 
-def _search(root: str, progress: Progress | None) -> tuple[NameCollector, array[int], list[str]]:
-    """Names and sizes of the pictures under ``root``, and the folders that could not be read."""
-    collector, sizes, unread = NameCollector(), array("q"), list[str]()
-    status = os.stat(root)
-    seen = {(status.st_dev, status.st_ino)}
-    waiting = [("", root)]
-    while waiting:
-        relative, place = waiting.pop()
-        folders, files = list[str](), list[tuple[str, int]]()
+def is_aside(name: str) -> bool:
+    """Whether a folder of this name belongs to the system, or is hidden."""
+    return name.startswith(".") or name.lower() in ASIDE
+
+
+@dataclass
+class _Search:
+    """Goes through all folders under ``root``.
+
+    ``unread`` are the folders that could not be read, ``annotations`` the classes of files by folder.
+    """
+
+    root: str
+    progress: Progress | None
+    collector: NameCollector = field(default_factory=NameCollector)
+    sizes: array[int] = field(default_factory=lambda: array("q"))
+    unread: list[str] = field(default_factory=list)
+    annotations: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def run(self) -> None:
         try:
-            with os.scandir(place) as entries:
-                for entry in entries:
-                    if entry.name.startswith(".") or entry.name.lower() in ASIDE:
-                        continue
-                    if _is_folder(entry):
-                        folders.append(entry.name)
-                    elif is_picture_name(entry.name):
-                        files.append((entry.name, _size(entry)))
+            status = os.stat(self.root)
         except OSError as error:
-            if not relative:
-                raise SourceError(
-                    f"The folder {os.path.basename(root) or root} cannot be read",
-                    f"{error.strerror or error}.",
-                    "Change its permissions, or choose another.",
-                ) from error
-            unread.append(relative)
-            continue
-        files.sort(key=lambda file: natural_key(file[0]))
-        collector.add(relative, (name for name, _ in files))
-        sizes.extend(size for _, size in files)
-        if progress is not None:
-            progress(len(collector))
-        # The last in is looked into first, so the folders of a folder come in order and before its neighbours.
-        for name in sorted(folders, key=natural_key, reverse=True):
-            path = os.path.join(place, name)
+            raise self._closed(error) from error
+        seen = {(status.st_dev, status.st_ino)}
+        waiting = [""]
+        while waiting:
+            relative = waiting.pop()
             try:
-                status = os.stat(path)
-            except OSError:
-                unread.append(f"{relative}/{name}" if relative else name)
+                folders = self._look_into(relative)
+            except OSError as error:
+                if not relative:
+                    raise self._closed(error) from error
+                self.unread.append(relative)
                 continue
-            if (status.st_dev, status.st_ino) not in seen:
-                seen.add((status.st_dev, status.st_ino))
-                waiting.append((f"{relative}/{name}" if relative else name, path))
-    return collector, sizes, unread
+            # The last in is looked into first: the folders of a folder come in order, and before its neighbours.
+            for name in reversed(folders):
+                path = f"{relative}/{name}" if relative else name
+                try:
+                    status = os.stat(os.path.join(self.root, path))
+                except OSError:
+                    self.unread.append(path)
+                    continue
+                # Windows has file systems that number nothing.
+                place = (status.st_dev, status.st_ino)
+                if place not in seen or not status.st_ino:
+                    seen.add(place)
+                    waiting.append(path)
+
+    def _look_into(self, relative: str) -> list[str]:
+        """Note the pictures of one folder; return the names of the folders in it, in order."""
+        folders: list[str] = []
+        files: list[tuple[str, str, int]] = []
+        with os.scandir(os.path.join(self.root, relative)) as entries:
+            for entry in entries:
+                name = entry.name
+                if is_picture_name(name) and not _is_folder(entry):
+                    files.append((natural_key(name), name, _size(entry)))
+                    if self.progress is not None and len(files) % _TELL_EVERY == 0:
+                        self.progress(len(self.collector) + len(files))
+                elif name == "val_annotations.txt":
+                    self._annotate(f"{relative}/images" if relative else "images", entry.path)
+                elif not is_aside(name) and _is_folder(entry):
+                    folders.append(name)
+        files.sort()
+        self.collector.add(relative, (name for _, name, _ in files))
+        self.sizes.extend(size for _, _, size in files)
+        if self.progress is not None:
+            self.progress(len(self.collector))
+        return sorted(folders, key=natural_key)
+
+    def _annotate(self, folder: str, table: str) -> None:
+        try:
+            self.annotations[folder] = read_annotations(Path(table).read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            self.unread.append(table)
+
+    def _closed(self, error: OSError) -> SourceError:
+        return SourceError(
+            f"The folder {printable(os.path.basename(self.root) or self.root)} cannot be read",
+            f"{error.strerror or error}.",
+            "Change its permissions, or choose another.",
+        )
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -123,5 +179,5 @@ def _size(entry: os.DirEntry[str]) -> int:
 def _no_pictures(title: str, unread: list[str]) -> SourceError:
     cause = "No file in this folder, or in a folder within it, has the name of a picture."
     if unread:
-        cause += f" {len(unread)} of its folders cannot be read."
+        cause += f" {len(unread)} of the folders in it cannot be read."
     return SourceError(f"{title} holds no pictures", cause, "Choose another folder, a zip, a video, or samples:.")

@@ -47,7 +47,7 @@ class MemorySet(PictureSet):
         """See :meth:`PictureSet.read`."""
         picture = self._pictures[self.check_index(index)]
         if isinstance(picture, Path):
-            return read_picture(picture)
+            return read_picture(picture, name=self.titles[index])
         return np.repeat(picture[:, :, None], 3, axis=2) if picture.ndim == 2 else picture
 
 
@@ -92,4 +92,4 @@ def _content(picture: UInt8Array | Path) -> str:
             return f"{os.fsencode(picture).hex()} {picture.stat().st_size}"
         except OSError:
             return f"{os.fsencode(picture).hex()} -1"
-    return f"{picture.shape} {hashlib.sha256(np.ascontiguousarray(picture)).hexdigest()}"
+    return f"{picture.shape} {hashlib.sha256(picture.tobytes()).hexdigest()}"

@@ -18,8 +18,6 @@ _DIGITS = re.compile(r"\d+")
 class PictureNames(Sequence[str]):
     """The titles of a set's pictures, and the paths that they stand for.
 
-    A million names of ImageNet take 25 MB; as a list of strings they would take 90.
-
     Attributes
     ----------
     folders : each folder that holds pictures, relative to the set, with ``/`` between names; "" is the set's own.
@@ -27,7 +25,7 @@ class PictureNames(Sequence[str]):
     """
 
     def __init__(
-        self, folders: Sequence[str], folder_of: npt.NDArray[np.int32], names: bytes, ends: array[int]
+        self, folders: Sequence[str], folder_of: npt.NDArray[np.int32], names: bytes, ends: npt.NDArray[np.int64]
     ) -> None:
         self.folders = tuple(folders)
         self.folder_of = folder_of
@@ -50,18 +48,30 @@ class PictureNames(Sequence[str]):
         """Picture ``index``'s path within the set as the file system spells it, with ``/`` between names."""
         if not -len(self) <= index < len(self):
             raise IndexError(index)
-        index %= len(self)
-        name = self._names[self._ends[index - 1] if index else 0 : self._ends[index]].decode("utf-8", "surrogatepass")
+        index = int(index) % len(self)
+        begin = int(self._ends[index - 1]) if index else 0
+        name = self._names[begin : int(self._ends[index])].decode("utf-8", "surrogatepass")
         folder = self.folders[self.folder_of[index]]
         return f"{folder}/{name}" if folder else name
 
-    def fingerprint(self, sizes: array[int]) -> str:
+    def fingerprint(self, sizes: npt.NDArray[np.int64]) -> str:
         """Sixteen hexadecimal digits from all paths and the files' sizes in bytes."""
         digest = hashlib.sha256("\n".join(self.folders).encode("utf-8", "surrogatepass"))
-        for part in (self.folder_of, np.asarray(self._ends, dtype=np.int64), np.asarray(sizes, dtype=np.int64)):
-            digest.update(np.ascontiguousarray(part).astype(part.dtype.newbyteorder("<")).tobytes())
+        for part in (self.folder_of.astype("<i4"), self._ends.astype("<i8"), sizes.astype("<i8")):
+            digest.update(part.tobytes())
         digest.update(self._names)
         return digest.hexdigest()[:16]
+
+    @classmethod
+    def joined(cls, parts: Sequence[tuple[str, PictureNames]]) -> PictureNames:
+        """The pictures of several sets, one after the other, each set's in a folder of the name that is given."""
+        folders = [f"{name}/{folder}".rstrip("/") for name, names in parts for folder in names.folders]
+        before = np.cumsum([0, *(len(names.folders) for _, names in parts)])
+        length = np.cumsum([0, *(len(names._names) for _, names in parts)])
+        folder_of = [names.folder_of + before[place] for place, (_, names) in enumerate(parts)]
+        ends = [names._ends + length[place] for place, (_, names) in enumerate(parts)]
+        texts = b"".join(names._names for _, names in parts)
+        return cls(folders, np.concatenate(folder_of).astype(np.int32), texts, np.concatenate(ends))
 
 
 class NameCollector:
@@ -88,9 +98,8 @@ class NameCollector:
 
     def names(self) -> PictureNames:
         """What was gathered."""
-        return PictureNames(
-            self._folders, np.frombuffer(self._folder_of, dtype=np.int32).copy(), bytes(self._names), self._ends
-        )
+        folder_of = np.array(self._folder_of, dtype=np.int32)
+        return PictureNames(self._folders, folder_of, bytes(self._names), np.array(self._ends, dtype=np.int64))
 
 
 def natural_key(name: str) -> str:
@@ -101,7 +110,7 @@ def natural_key(name: str) -> str:
 
 def _numbered(digits: re.Match[str]) -> str:
     number = digits[0].lstrip("0")
-    # Numbers of more digits come later; digits sort before letters, as they do by themselves.
+    # A number of more digits is larger. The 0 in front keeps digits where they sort by themselves, before letters.
     return f"0{len(number):04d}{number}"
 
 

@@ -40,4 +40,8 @@ def open_set(
         from deepvis.backend.picture_sets.folder import FolderSet
 
         return FolderSet(path, progress)
+    if path.suffix.lower() == ".zip" and path.is_file():
+        from deepvis.backend.picture_sets.archive import ZipSet
+
+        return ZipSet(path, progress)
     raise SourceError(f"{spec} is not there", "Nothing of this name exists.", "Check the path.")

@@ -51,6 +51,10 @@ class PictureSet(ABC):
         SourceError : the picture cannot be read. IndexError : there is no such picture.
         """
 
+    def check(self) -> None:
+        """Raise SourceError where the set as a whole is gone or has changed, so that no single picture is to blame."""
+        return
+
     def close(self) -> None:
         """Let go of open files; they are opened again where they are needed. May be called more than once."""
         return

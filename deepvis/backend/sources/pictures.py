@@ -53,7 +53,9 @@ _UPRIGHT = {
 """What turns a picture with this EXIF orientation upright."""
 
 
-def read_picture(content: str | os.PathLike[str] | bytes, longest: int = LONGEST) -> UInt8Array:
+def read_picture(
+    content: str | os.PathLike[str] | bytes, longest: int = LONGEST, name: str | None = None
+) -> UInt8Array:
     """Read a picture as uint8 (H, W, 3) RGB, contiguous.
 
     EXIF orientation is applied. Transparency is laid on white, because that is what most pictures with transparency
@@ -65,6 +67,7 @@ def read_picture(content: str | os.PathLike[str] | bytes, longest: int = LONGEST
     ----------
     content : path of a file, or the bytes of one.
     longest : the longer side in pixels to which larger pictures are reduced.
+    name : what errors call it; None: its file's name.
 
     Raises
     ------
@@ -73,7 +76,8 @@ def read_picture(content: str | os.PathLike[str] | bytes, longest: int = LONGEST
 
     May be called from any thread.
     """
-    name = "The picture" if isinstance(content, bytes) else Path(content).name
+    if name is None:
+        name = "The picture" if isinstance(content, bytes) else Path(content).name
     with _explained(name), _opened(content, name) as file:
         image = open_image(file)
         _check_size(image, name)
