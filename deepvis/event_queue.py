@@ -5,7 +5,26 @@ from __future__ import annotations
 import itertools
 import threading
 
-from deepvis.messages import EngineStatus, Event, GalleryChanged, GalleryExport, LoadProgress, RunStatus
+from deepvis.messages import (
+    EngineStatus,
+    Event,
+    GalleryChanged,
+    GalleryExport,
+    LayerCorrelation,
+    LayerPatches,
+    LibrariesChanged,
+    LoadProgress,
+    PatchExport,
+    RunStatus,
+    UnitPatches,
+    UnitStatistics,
+)
+
+_STATES = (
+    EngineStatus, LoadProgress, GalleryChanged, LibrariesChanged, UnitPatches, UnitStatistics, LayerPatches,
+    LayerCorrelation, PatchExport,
+)  # fmt: skip
+"""Of these the newest alone counts."""
 
 
 class EventQueue:
@@ -19,7 +38,7 @@ class EventQueue:
     def put(self, event: Event) -> bool:
         """Append; returns whether the queue was empty before."""
         key: object = next(self._numbers)
-        if isinstance(event, EngineStatus | LoadProgress | GalleryChanged):
+        if isinstance(event, _STATES):
             key = type(event)
         elif isinstance(event, GalleryExport):
             key = (GalleryExport, event.path)

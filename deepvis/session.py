@@ -17,16 +17,20 @@ from deepvis.backend.mailbox import Mailbox
 from deepvis.event_queue import EventQueue
 from deepvis.file_writer import FileWriter
 from deepvis.gallery.recorder import RunBeginning
+from deepvis.library_keeper import LibraryKeeper
 from deepvis.messages import (
+    BackViewName,
     CameraCard,
     Event,
     Frame,
     GalleryEntry,
+    LibraryInfo,
     LoadProgress,
     ModelCard,
     NetworkFailed,
     NetworkSpec,
     Problem,
+    Rule,
     RunStatus,
     RunUpdate,
     UInt8Array,
@@ -49,9 +53,10 @@ class Session:
     Parameters
     ----------
     gallery : folder in which runs that have ended are kept; None: the person's own.
+    libraries : folder in which scans of image sets leave what they find; None: the person's own.
     """
 
-    def __init__(self, gallery: Path | None = None) -> None:
+    def __init__(self, gallery: Path | None = None, libraries: Path | None = None) -> None:
         self._wake: Callable[[], None] = lambda: None
         self._results: Mailbox[ViewResult] = Mailbox(wake=self._ring)
         self._events = EventQueue()
@@ -69,6 +74,9 @@ class Session:
         self._shown: Frame | None = None
         self._specs: dict[str, NetworkSpec] = {}
         self._keeper = RunKeeper(self._emit, self._files.put, gallery)
+        self._libraries = LibraryKeeper(
+            self._emit, lambda work, then: self._with_engine(lambda engine: engine.ask(work, then)), libraries
+        )
 
     # ------------------------------------------------------------------------------------------------ life
 
@@ -77,6 +85,8 @@ class Session:
         self._engine_thread.start()
         self._files.thread.start()
         self._keeper.load()
+        # It needs torch, which is imported on the engine's thread.
+        self._with_engine(lambda _engine: self._libraries.load())
 
     def close(self, timeout: float = 1.5) -> bool:
         """Stop every thread, at any moment; returns whether all of them ended within ``timeout`` seconds."""
@@ -85,6 +95,7 @@ class Session:
         if self._engine is not None:
             self._engine.stop()
         self._keeper.close()
+        self._libraries.close()
         self.stop_recording()
         ended = True
         if self._player is not None:
@@ -92,7 +103,7 @@ class Session:
         ended = _join(self._engine_thread, timeout / 3) and ended
         # Only now: the engine's end cancels the run under way, and what that has made is still to be written.
         self._files.close()
-        for thread in (self._files.thread, *self._loaders, *self._keeper.threads):
+        for thread in (self._files.thread, self._libraries.thread, *self._loaders, *self._keeper.threads):
             ended = _join(thread, timeout / 3) and ended
         return ended
 
@@ -152,6 +163,7 @@ class Session:
     def _emit(self, event: Event) -> None:
         if isinstance(event, RunStatus):
             self._record(event)
+            self._libraries.note(event)
         if self._events.put(event):
             self._ring()
 
@@ -279,11 +291,14 @@ class Session:
         return registry()[name].needs
 
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
-        """Queue a registered run on ``image`` (a picture, its path, or ``sample:NAME``), or on the present frame."""
+        """Queue a registered run on ``image`` (a picture, its path, or ``sample:NAME``), or on the present frame; one
+        that works on many pictures, on the set or the library that ``image`` names."""
         shown = self._shown
         title = shown.title if shown is not None and image is shown.image else ""
 
-        def read(frame: Frame | None) -> tuple[UInt8Array | None, str]:
+        def read(frame: Frame | None) -> tuple[Any, str]:
+            if self.run_needs(name) == "pictures":
+                return image, ""
             from deepvis.backend.sources.pictures import read_picture
             from deepvis.backend.sources.samples import sample_path, sample_title
 
@@ -297,9 +312,7 @@ class Session:
 
         return self._submit(name, options, read)
 
-    def _submit(
-        self, name: str, options: dict[str, Any], read: Callable[[Frame | None], tuple[UInt8Array | None, str]]
-    ) -> int:
+    def _submit(self, name: str, options: dict[str, Any], read: Callable[[Frame | None], tuple[Any, str]]) -> int:
         """Queue a run; ``read`` gives its picture and that picture's title when its turn comes."""
         run_id = next(self._run_ids)
 
@@ -315,6 +328,10 @@ class Session:
             run = kind(**options)
             alone = run.needs == "nothing"
             picture, title = (None, "") if alone else read(frame)
+            if run.needs == "pictures":
+                # What it finds lies in a library, and is no picture for the gallery.
+                found: Iterator[RunUpdate] = run.steps(network, picture)
+                return found
             self._keeper.begin(
                 run_id,
                 RunBeginning(
@@ -379,6 +396,52 @@ class Session:
     def unit_images(self, network_hash: str, layer: str, unit: int) -> tuple[UInt8Array, ...]:
         """Pictures of finished class images of a unit, the newest first; GalleryChanged says that there are more."""
         return self._keeper.unit_images(network_hash, layer, unit)
+
+    # ------------------------------------------------------------------------------------------- libraries
+
+    def libraries(self) -> tuple[LibraryInfo, ...]:
+        """Every library that is known by now, the newest first."""
+        return self._libraries.libraries()
+
+    def library_serving(self, network_hash: str) -> LibraryInfo | None:
+        """The library whose patches and statistics are shown of a network, or None."""
+        return self._libraries.serving(network_hash)
+
+    def library_choose(self, folder: str) -> None:
+        """Let this library serve its network."""
+        self._libraries.choose(folder)
+
+    def library_unit(self, network_hash: str, layer: str, unit: int) -> None:
+        """Ask for a unit's statistics and patches."""
+        self._libraries.want_unit(network_hash, layer, unit)
+
+    def library_backs(self, network_hash: str, layer: str, unit: int, rule: Rule, view: BackViewName) -> None:
+        """Ask for the back-projections of a unit's patches."""
+        self._libraries.want_backs(network_hash, layer, unit, rule, view)
+
+    def library_layer(self, network_hash: str, layer: str, shown: int, side: int) -> None:
+        """Ask for a tile of patches for every unit of a layer."""
+        self._libraries.want_layer(network_hash, layer, shown, side)
+
+    def library_correlation(self, network_hash: str, layer: str, clustered: bool) -> None:
+        """Ask how the units of a layer go together."""
+        self._libraries.want_correlation(network_hash, layer, clustered)
+
+    def library_open(self, folder: str, layer: str, unit: int, rank: int) -> None:
+        """Ask for the picture of a patch as a file."""
+        self._libraries.open_patch(folder, layer, unit, rank)
+
+    def library_export(self, folder: str, layer: str, path: str) -> None:
+        """Write the patches of a layer into a folder."""
+        self._libraries.export(folder, layer, path)
+
+    def library_delete(self, folder: str) -> None:
+        """Move a library to the trash."""
+        self._libraries.delete(folder)
+
+    def library_undelete(self) -> None:
+        """Bring back the library that was deleted last."""
+        self._libraries.undelete()
 
     # ----------------------------------------------------------------------------------------------- files
 

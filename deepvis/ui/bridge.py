@@ -8,11 +8,14 @@ from typing import Any, Protocol
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from deepvis.messages import (
+    BackViewName,
     CameraCard,
     Event,
     GalleryEntry,
+    LibraryInfo,
     ModelCard,
     NetworkSpec,
+    Rule,
     UInt8Array,
     ViewRequest,
     ViewResult,
@@ -71,7 +74,9 @@ class Backend(Protocol):
     def start_run(self, name: str, options: dict[str, Any], image: Any = None) -> int:
         """Queue a run of this registered name on ``image``; RunStatus events follow. Returns its id.
 
-        ``image`` is uint8 (H, W, 3) RGB, a picture's path or ``sample:cat``; None: the present frame.
+        ``image`` is uint8 (H, W, 3) RGB, a picture's path or ``sample:cat``; None: the present frame. For a run that
+        works on many pictures it names a set of them: a folder, a zip, a video, ``torchvision:NAME:ROOT``,
+        ``samples:``, or a library's folder where the run takes one.
         """
 
     def control_run(self, run_id: int, control: str, value: int | None = None) -> None:
@@ -125,6 +130,43 @@ class Backend(Protocol):
 
         What has to be read from the disk first is left out; GalleryChanged follows when it is there.
         """
+
+    def libraries(self) -> tuple[LibraryInfo, ...]:
+        """What scans of image sets left on the disk, the newest first; empty until it is read. LibrariesChanged says
+        that there are others, that another one serves the network, or that one was written further."""
+
+    def library_serving(self, network_hash: str) -> LibraryInfo | None:
+        """The library whose patches and statistics are shown of the network with this hash, or None."""
+
+    def library_choose(self, folder: str) -> None:
+        """Let this library serve its network; LibrariesChanged follows."""
+
+    def library_unit(self, network_hash: str, layer: str, unit: int) -> None:
+        """Ask for a unit's UnitStatistics and, as they are read, its UnitPatches. A newer wish replaces this one.
+        Nothing follows where no library of the network has this layer."""
+
+    def library_backs(self, network_hash: str, layer: str, unit: int, rule: Rule, view: BackViewName) -> None:
+        """Ask for the back-projections of a unit's patches: a PatchBack for each follows. A newer wish replaces it."""
+
+    def library_layer(self, network_hash: str, layer: str, shown: int, side: int) -> None:
+        """Ask for a tile of ``side`` pixels with ``shown`` (1, 4 or 9) patches for every unit of a layer: LayerPatches
+        follow while they come. A newer wish replaces this one."""
+
+    def library_correlation(self, network_hash: str, layer: str, clustered: bool) -> None:
+        """Ask how the units of a layer go together: LayerCorrelation follows. A newer wish replaces this one."""
+
+    def library_open(self, folder: str, layer: str, unit: int, rank: int) -> None:
+        """Ask for the whole picture of a patch as a file: PatchOpened follows."""
+
+    def library_export(self, folder: str, layer: str, path: str) -> None:
+        """Write the patches of a layer, a picture a unit, into the folder ``path``; PatchExport events follow, and a
+        Problem with the outcome."""
+
+    def library_delete(self, folder: str) -> None:
+        """Move a library to the trash; LibrariesChanged follows."""
+
+    def library_undelete(self) -> None:
+        """Bring back the library that was deleted last; LibrariesChanged follows."""
 
 
 class Bridge(QObject):

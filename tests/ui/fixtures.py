@@ -32,6 +32,8 @@ from deepvis.messages import (
     GridRequest,
     GridResult,
     Layer,
+    LibrariesChanged,
+    LibraryInfo,
     LoadProgress,
     ModelCard,
     NetworkInfo,
@@ -50,6 +52,7 @@ from deepvis.messages import (
 )
 from deepvis.options import Option
 from tests.ui.lab_runs import RUN_NEEDS, RUN_OPTIONS, RUN_PRESETS
+from tests.ui.library_shelf import FakeShelf
 
 FloatMaps = npt.NDArray[np.float32]
 
@@ -363,6 +366,7 @@ class FakeBackend:
         self._frozen = False
         self.kept: dict[str, GalleryContent] = {}
         self._deleted: list[dict[str, GalleryContent]] = []
+        self.shelf = FakeShelf()
 
     # what a test does
 
@@ -512,6 +516,53 @@ class FakeBackend:
             and (kept.entry.options.get("layer"), kept.entry.options.get("unit")) == (layer, unit)
         ]  # fmt: skip
         return tuple(kept.image for kept in sorted(made, key=lambda kept: -kept.entry.created))
+
+    def libraries(self) -> tuple[LibraryInfo, ...]:
+        return self.shelf.infos
+
+    def library_serving(self, network_hash: str) -> LibraryInfo | None:
+        return self.shelf.serving(network_hash)
+
+    def library_choose(self, folder: str) -> None:
+        self.calls.append(("library_choose", folder))
+        self.shelf.chosen = folder
+        self.send(LibrariesChanged())
+
+    def library_unit(self, network_hash: str, layer: str, unit: int) -> None:
+        self.calls.append(("library_unit", network_hash, layer, unit))
+        for event in self.shelf.unit(network_hash, layer, unit):
+            self.send(event)
+
+    def library_backs(self, network_hash: str, layer: str, unit: int, rule: Any, view: Any) -> None:
+        self.calls.append(("library_backs", network_hash, layer, unit, rule, view))
+        for event in self.shelf.backs(network_hash, layer, unit, rule):
+            self.send(event)
+
+    def library_layer(self, network_hash: str, layer: str, shown: int, side: int) -> None:
+        self.calls.append(("library_layer", network_hash, layer, shown, side))
+        for event in self.shelf.layer(network_hash, layer, shown, side):
+            self.send(event)
+
+    def library_correlation(self, network_hash: str, layer: str, clustered: bool) -> None:
+        self.calls.append(("library_correlation", network_hash, layer, clustered))
+        for event in self.shelf.correlation(network_hash, layer, clustered):
+            self.send(event)
+
+    def library_open(self, folder: str, layer: str, unit: int, rank: int) -> None:
+        self.calls.append(("library_open", folder, layer, unit, rank))
+
+    def library_export(self, folder: str, layer: str, path: str) -> None:
+        self.calls.append(("library_export", folder, layer, path))
+
+    def library_delete(self, folder: str) -> None:
+        self.calls.append(("library_delete", folder))
+        self.shelf.delete(folder)
+        self.send(LibrariesChanged())
+
+    def library_undelete(self) -> None:
+        self.calls.append(("library_undelete",))
+        self.shelf.undelete()
+        self.send(LibrariesChanged())
 
     def report_status(self) -> None:
         """The engine's figures have come."""

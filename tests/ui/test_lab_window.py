@@ -284,7 +284,7 @@ def test_maximising_a_unit_starts_a_class_image_of_it_in_the_lab(window: MainWin
     window.state.update(layer="conv4", unit=17)
     window.lab.show_run("occlusion")
     window.grid_panel.view.setFocus()
-    press(window, Qt.Key.Key_S)
+    press(window, Qt.Key.Key_M, Qt.KeyboardModifier.ShiftModifier)
     ((_, name, options, image),) = calls(backend, "start_run")
     assert (name, image) == ("class_image", None)
     assert (options["layer"], options["unit"], options["target"]) == ("conv4", 17, None)
