@@ -115,8 +115,8 @@ def run(
     rule : backward rule of every rectifier in the graph that is built; a :class:`RuleSwitch` can be turned later.
     stop : end the pass once everything is captured; the output is then None.
     evaluated : ``module`` and all in it are known to be in evaluation mode, which saves asking each of them.
-    reduce : called with the name and the tensor as soon as it is there; what it returns is captured in its place, so that
-        the maps of many layers need not be held at once.
+    reduce : called with the name and the tensor as soon as it is there; what it returns is captured in its place, so
+        that the maps of many layers need not be held at once.
 
     Returns
     -------
