@@ -67,11 +67,13 @@ class Option:
         if self.choices is not None:
             names = [str(choice) for choice in self.choices]
             parts.append(", ".join(names[:-1]) + (" or " if len(names) > 1 else "") + names[-1])
-        if self.minimum is not None and self.maximum is not None:
+        # Nobody reads the largest number that 64 bits hold.
+        bounded = self.maximum is not None and self.maximum < 2**53
+        if self.minimum is not None and self.maximum is not None and bounded:
             parts.append(f"{self.minimum:g} to {self.maximum:g}")
         elif self.minimum is not None:
             parts.append(f"at least {self.minimum:g}")
-        elif self.maximum is not None:
+        elif self.maximum is not None and bounded:
             parts.append(f"at most {self.maximum:g}")
         if self.unit and parts and self.choices is None:
             parts[-1] += f" {self.unit}"

@@ -21,6 +21,7 @@ from deepvis.backend.network import Network
 from deepvis.backend.runs.base import Needs
 from deepvis.cli import make_parser, run_options
 from deepvis.cli.common import CommandParser
+from deepvis.cli.run_record import read_record
 from deepvis.messages import RunResult, RunUpdate, UInt8Array
 from deepvis.options import check_options, option, option_values, options_of
 
@@ -294,6 +295,12 @@ def test_a_record_is_repeated_by_its_own_command_and_says_if_the_network_changed
     story.write_text(json.dumps(content | {"options": {"stepz": 1}}), encoding="utf-8")
     assert cli.main(["dream", "-o", str(out), "--repeat", str(story)]) == 2
     assert "no option 'stepz'" in capsys.readouterr().err
+    # As the window's gallery writes it: the network as a table of its own, and no command.
+    spec = {"name": "alexnet", "weights": "random", "labels": None, "input_size": [70, 64], "device": "auto"}
+    own = {name: value for name, value in content.items() if name not in ("network_options", "command")}
+    story.write_text(json.dumps(own | {"network_spec": spec}), encoding="utf-8")
+    network = read_record(str(story)).network
+    assert (network["model"], network["weights"], network["input_size"]) == ("alexnet", "random", (70, 64))
     for text in ("", "[]", '{"options": {}}'):
         story.write_text(text, encoding="utf-8")
         assert cli.main(["dream", "-o", str(out), "--repeat", str(story)]) == 2

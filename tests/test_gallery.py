@@ -131,6 +131,16 @@ def test_recording_keeps_the_arrays_themselves_and_a_pause_adds_nothing() -> Non
     assert all(kept is image for (_, kept), image in zip(end.course, images, strict=True))
 
 
+def test_very_large_pictures_are_reduced_at_once_and_the_last_one_stays_whole() -> None:
+    recorder = RunRecorder(RunBeginning("deepdream", "DeepDream", {}, "n", "h"))
+    for step in range(1, 4):
+        recorder.note(RunUpdate(step, 3, np.full((2000, 1000, 3), 10 * step, np.uint8)))
+    last = RunUpdate(4, 4, np.full((2000, 1000, 3), 40, np.uint8))
+    end = recorder.end(RunStatus(1, "deepdream", "done", last), 0.0)
+    assert [image.shape for _, image in end.course] == [(720, 360, 3)] * 3 + [(2000, 1000, 3)]
+    assert [int(image[0, 0, 0]) for _, image in end.course] == [10, 20, 30, 40]
+
+
 def test_the_last_step_is_in_the_course_even_when_it_was_not_its_turn() -> None:
     kept = record(1001)
     assert kept.content.course[-1].step == 1001

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +37,7 @@ def test_forms_and_commands_learn_everything_from_the_dataclass():
     assert found["method"].choices == ("fast", "slow")
     assert found["layers"].kinds == ("tuple",)
     assert found["flag"].kinds == ("bool",)
+    assert dataclasses.replace(found["rate"], minimum=0, maximum=2**63 - 1, unit="").range_text == "at least 0"
     assert found["rate"].range_text == "at least 0 px"
     assert found["fill"].range_text == "black or grey or 0 to 255"
 

@@ -83,7 +83,8 @@ def read_record(path: str) -> Record:
     options = content.get("options") or {}
     if not isinstance(options, dict):
         raise UsageError(f"{path} holds no run: its options are no table of names and values")
-    network = content.get("network_options") or {"model": content.get("network")}
+    network = content.get("network_options") or _of_gallery(content.get("network_spec")) or {}
+    network = network or {"model": content.get("network")}
     return Record(
         run=content["run"],
         options={str(name): _frozen(value) for name, value in options.items()},
@@ -91,6 +92,13 @@ def read_record(path: str) -> Record:
         network_hash=str(content.get("network_hash") or ""),
         picture=content.get("picture"),
     )
+
+
+def _of_gallery(spec: Any) -> dict[str, Any]:
+    """The network of a record that the window's gallery wrote."""
+    if not isinstance(spec, dict) or not isinstance(spec.get("name"), str):
+        return {}
+    return {"model": spec["name"]} | {name: spec[name] for name in _NETWORK_OPTIONS if name in spec}
 
 
 def _text_of_png(file: Path) -> str:

@@ -16,14 +16,11 @@ from PIL import Image
 
 from deepvis import __version__
 from deepvis.gallery.entry_file import plain
-from deepvis.gallery.recorder import RunEnd, figure_columns, outcome
+from deepvis.gallery.recorder import COURSE_SIDE, RunEnd, figure_columns, outcome
 from deepvis.messages import CoursePicture, GalleryContent, GalleryEntry, UInt8Array
 
 THUMBNAIL = 256
 """Longest side of a thumbnail, in pixels."""
-
-COURSE_SIDE = 720
-"""Longest side of the course's pictures, in pixels."""
 
 LONGEST_FACT = 2000
 """Characters of JSON that a fact may have in ``entry.json``, of which the list reads hundreds."""

@@ -16,6 +16,9 @@ MOST_PICTURES = 120
 MOST_BYTES = 64 << 20
 """Pictures of a course that are held in memory while a run goes on; of large ones there are fewer."""
 
+COURSE_SIDE = 720
+"""Longest side of the course's pictures, in pixels."""
+
 MOST_FIGURES = 2000
 """Steps whose figures are kept."""
 
@@ -51,6 +54,11 @@ class Sampled(Generic[T]):
             self.every *= 2
             self._items = self._items[::2]
             self._bytes = sum(each[1] for each in self._items)
+
+    @property
+    def due(self) -> bool:
+        """Whether the next item that is offered is kept."""
+        return self._offered % self.every == 0
 
     @property
     def items(self) -> tuple[T, ...]:
@@ -103,7 +111,8 @@ class RunEnd:
 
 
 class RunRecorder:
-    """Follows one run. Called on the engine's thread at every step, so all that it does is to keep references.
+    """Follows one run. Called on the engine's thread at every step, so all that it does is to keep references; only
+    pictures that are much larger than what is shown of a course are reduced at once, since eight of them fill memory.
 
     ``update.image`` is an array that was handed over: nobody writes into it any more.
     """
@@ -119,7 +128,10 @@ class RunRecorder:
         if update is self._last:
             return
         self._last = update
-        self._course.offer((update.step, update.image), update.image.nbytes)
+        image = update.image
+        if self._course.due and max(image.shape[:2]) > 2 * COURSE_SIDE:
+            image = _reduced(image)
+        self._course.offer((update.step, image), image.nbytes)
         self._figures.offer((update.step, update.metrics))
 
     def end(self, status: RunStatus, created: float) -> RunEnd:
@@ -127,7 +139,7 @@ class RunRecorder:
         course, figures = self._course.items, self._figures.items
         last = status.update
         if last is not None:
-            if not course or course[-1][1] is not last.image:
+            if not course or course[-1][0] != last.step:
                 course = (*course, (last.step, last.image))
             if not figures or figures[-1][1] is not last.metrics:
                 figures = (*figures, (last.step, last.metrics))
@@ -152,6 +164,14 @@ class RunOutcome:
     facts: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _reduced(image: UInt8Array) -> UInt8Array:
+    import cv2  # not before the window is up
+
+    scale = COURSE_SIDE / max(image.shape[:2])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def outcome(update: RunUpdate) -> RunOutcome:

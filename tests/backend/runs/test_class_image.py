@@ -11,6 +11,7 @@ from torch.overrides import _get_current_function_mode_stack
 import deepvis
 from deepvis.backend.network import Network
 from deepvis.backend.runs import ClassImage, registry
+from deepvis.backend.runs.recipes import _clear_below
 from deepvis.backend.zoo.tinynet import TinyNet
 from deepvis.options import options_of
 
@@ -324,3 +325,12 @@ class TestOptions:
     def test_choosers_are_declared(self):
         roles = {item.name: item.role for item in options_of(ClassImage)}
         assert (roles["target"], roles["layer"], roles["unit"], roles["folder"]) == ("class", "layer", "unit", "folder")
+
+
+@pytest.mark.parametrize("percentile", [10.0, 33.3, 50.0, 99.0])
+def test_what_is_below_a_percentile_is_cleared_as_torch_and_numpy_count_it(percentile: float) -> None:
+    picture = torch.rand(1, 3, 13, 17, generator=torch.Generator().manual_seed(0))
+    norm = picture.norm(dim=1, keepdim=True)
+    expected = picture * (norm >= float(np.percentile(norm.numpy(), percentile)))
+    _clear_below(picture, norm, percentile)
+    assert torch.equal(picture, expected)
