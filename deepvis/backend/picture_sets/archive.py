@@ -81,7 +81,12 @@ class ZipSet(PictureSet):
         self.annotations = listing.annotations
         self.near = list(Path(self._path).parents[1::-1])
         self.labels, self.classes = label(self.names, self.annotations, self.near)
-        self.fingerprint = self.names.fingerprint(self._members["size"])
+        self.fingerprint = self.names.fingerprint(self.sizes)
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """int64 (N,) bytes of each file when it is unpacked."""
+        return np.asarray(self._members["size"], dtype=np.int64)
 
     def read(self, index: int) -> UInt8Array:
         """See :meth:`PictureSet.read`."""

@@ -64,8 +64,8 @@ class PictureNames(Sequence[str]):
 
     @classmethod
     def joined(cls, parts: Sequence[tuple[str, PictureNames]]) -> PictureNames:
-        """The pictures of several sets, one after the other, each set's in a folder of the name that is given."""
-        folders = [f"{name}/{folder}".rstrip("/") for name, names in parts for folder in names.folders]
+        """The pictures of several sets, one after the other, each set's in a folder of the name given."""
+        folders = [f"{name}/{folder}".strip("/") for name, names in parts for folder in names.folders]
         before = np.cumsum([0, *(len(names.folders) for _, names in parts)])
         length = np.cumsum([0, *(len(names._names) for _, names in parts)])
         folder_of = [names.folder_of + before[place] for place, (_, names) in enumerate(parts)]
