@@ -61,8 +61,14 @@ def boxed_pictures(data: Path, largest: float, seed: int) -> Iterator[Boxed]:
 
 
 def hits(net: Network, boxed: Boxed, values: FloatArray) -> bool:
-    """Whether the maximum of an input-sized map, taken back to the picture, lies inside the box."""
-    row, column = (int(i) for i in np.unravel_index(int(values.argmax()), values.shape))
+    """Whether the maximum of an input-sized map, taken back to the picture, lies inside the box.
+
+    Where the map has its maximum over an area (a window's, in occlusion), the middle of it counts: the first of its
+    pixels would lie at its upper left corner.
+    """
+    rows, columns = np.nonzero(values == values.max())
+    middle = int(((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin())
+    row, column = int(rows[middle]), int(columns[middle])
     top, left, bottom, right = net.preprocessing.placement(*boxed.image.shape[:2]).seen
     y = top + (row + 0.5) * (bottom - top) / values.shape[0]
     x = left + (column + 0.5) * (right - left) / values.shape[1]

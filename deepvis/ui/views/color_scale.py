@@ -89,12 +89,21 @@ class ColorScale(QWidget):
     def _paint_below(self, painter: QPainter) -> None:
         height = theme.scaled(_CAPTION_BAR)
         line = QRectF(0, height + theme.scaled(2), self.width(), self._line_height)
-        painter.drawText(line, Qt.AlignmentFlag.AlignCenter, self._caption or "")
+        low, high = (format_value(self._low), format_value(self._high)) if self._picture is not None else ("", "")
+        metrics, gap = painter.fontMetrics(), theme.scaled(4)
+        # Figures come first: where the caption has no room between them, it is what goes.
+        left = metrics.horizontalAdvance(low) + gap
+        between = line.adjusted(left, 0, -metrics.horizontalAdvance(high) - gap, 0)
+        caption = self._caption or ""
+        width = metrics.horizontalAdvance(caption)
+        if width <= between.width():
+            start = min(max((line.width() - width) / 2, between.left()), between.right() - width)
+            painter.drawText(QRectF(start, line.top(), width + 1, line.height()), Qt.AlignmentFlag.AlignLeft, caption)
         if self._picture is None:
             return
         painter.drawImage(QRectF(0, 0, self.width(), height), self._picture.image)
-        painter.drawText(line, Qt.AlignmentFlag.AlignLeft, format_value(self._low))
-        painter.drawText(line, Qt.AlignmentFlag.AlignRight, format_value(self._high))
+        painter.drawText(line, Qt.AlignmentFlag.AlignLeft, low)
+        painter.drawText(line, Qt.AlignmentFlag.AlignRight, high)
 
     def _paint_beside(self, painter: QPainter, picture: Picture) -> None:
         figures = self._figure_width + theme.scaled(6)
