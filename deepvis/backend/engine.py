@@ -248,6 +248,7 @@ class Engine:
 
     def _install(self, network: Network, precision: Precision) -> None:
         self._emit(LoadProgress(network.name, "Measuring precision and layout"))
+        network.share_copies()
         copy, label, table = measure(network, precision)
         catalogue = network.catalogue
         info = NetworkInfo(

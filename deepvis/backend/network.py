@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -93,6 +94,7 @@ class Network:
         self._packing: Packing | None = None
         self._unpacked: Network | None = None
         self._evaluated = False
+        self._copies: WeakValueDictionary[tuple[object, ...], Network] | None = None
 
     # ------------------------------------------------------------------------------------------------ what it is
 
@@ -372,10 +374,25 @@ class Network:
         """
         if self._unpacked is not None:
             return self._unpacked.converted(dtype, channels_last=channels_last)
+        key = (dtype, channels_last, self.device)
+        if self._copies is not None and (known := self._copies.get(key)) is not None:
+            return known
         module = copy.deepcopy(self.module).to(dtype)
         if channels_last:
             module = module.to(memory_format=torch.channels_last)
-        return self._twin(module)
+        twin = self._twin(module)
+        if self._copies is not None:
+            self._copies[key] = twin
+        return twin
+
+    def share_copies(self) -> None:
+        """From now on whoever asks for the same converted copy gets the same one, as long as anybody has it.
+
+        For a network whose weights nobody changes any more: a live view and runs beside it then need memory, and the
+        time to convert, once.
+        """
+        if self._copies is None:
+            self._copies = WeakValueDictionary()
 
     def packed(self, x: torch.Tensor) -> Network:
         """A twin that shares the weights and runs faster without gradients, with the same results; this network itself
@@ -392,6 +409,7 @@ class Network:
         twin = copy.copy(self)
         twin.module = module.eval()
         twin._evaluated = True  # nobody else has this module
+        twin._copies = None
         twin.__dict__.pop("channels_last", None)
         for name in ("catalogue", "labels", "classes", "parameters", "flexible"):
             twin.__dict__[name] = getattr(self, name)

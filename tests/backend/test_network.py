@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -196,6 +198,19 @@ def test_the_hash_changes_with_a_weight_and_only_then() -> None:
     with torch.no_grad():
         module.fc.bias[0] += 1
     assert Network(module).hash != first
+
+
+def test_a_copy_is_shared_where_that_was_asked_for_and_as_long_as_it_is_held(net: Network) -> None:
+    assert net.converted(torch.bfloat16) is not net.converted(torch.bfloat16)
+    net.share_copies()
+    first = net.converted(torch.bfloat16, channels_last=True)
+    assert net.converted(torch.bfloat16, channels_last=True) is first
+    assert net.converted(torch.bfloat16) is not first
+    assert first.converted(torch.float32) is not first.converted(torch.float32)
+    gone = weakref.ref(first)
+    del first
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_converted_copy_leaves_the_network_alone(net: Network, image: np.ndarray) -> None:
