@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +21,13 @@ if TYPE_CHECKING:
 BLOCK = 32
 """Pictures of a block: the unit of work, of resuming and of sharing, so that each picture always meets the network in
 the same batch."""
+
+
+_FEW = 16
+"""Blocks below which processes take longer to start than to save."""
+
+_MOST = 16
+"""Processes beyond which no network that is shown here is any faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,20 @@ class Block:
 def block_count(pictures: PictureSet) -> int:
     """Number of blocks of a set."""
     return -(-len(pictures) // BLOCK)
+
+
+def usual_workers(pictures: PictureSet) -> int:
+    """How many processes are worth starting for a set on this machine: one a core but one, none for few pictures.
+
+    A process needs a second or two to start. Under ``torchrun`` the processes of one machine share its cores.
+    """
+    if block_count(pictures) < _FEW:
+        return 0
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    here = os.environ.get("LOCAL_WORLD_SIZE", "1")
+    shared = max(1, int(here)) if here.isdecimal() else 1
+    return min(max(1, cores // shared - 1), _MOST)
 
 
 def decode_block(pictures: PictureSet, preprocessing: Preprocessing, fit: Fit, index: int) -> Block:
@@ -84,7 +107,12 @@ def decode_blocks(
     ----------
     preprocessing, fit : the network's own, and how a picture is fitted to its input.
     blocks : indices, each from 0 to :func:`block_count` - 1.
-    workers : processes that decode ahead; 0 decodes in this one.
+    workers : processes that decode ahead; 0 decodes in this one. They end with the iterator, however that ends.
+
+    Raises
+    ------
+    SourceError : the set as a whole is gone or has changed, or a process has died. ValueError : the set cannot be sent
+    to processes.
     """
     if workers < 0:
         raise ValueError(f"workers is a number of processes, 0 or more; got {workers}")
@@ -94,7 +122,8 @@ def decode_blocks(
 def _decoded(
     pictures: PictureSet, preprocessing: Preprocessing, fit: Fit, blocks: Iterable[int], workers: int
 ) -> Iterator[Block]:
-    if workers == 0:
+    # A program frozen into one file has no interpreter to start.
+    if workers == 0 or getattr(sys, "frozen", False) or not sys.executable:
         for index in blocks:
             yield decode_block(pictures, preprocessing, fit, index)
         return

@@ -35,20 +35,12 @@ def main() -> None:
 
 def serve(tasks: BinaryIO, replies: BinaryIO) -> None:
     """Load the job that comes first, then decode a block for each index that follows. Raises EOFError at the end."""
-    pictures, preprocessing, fit = _job(tasks)
+    job: Job = pickle.load(tasks)
+    pictures, preprocessing, fit = job
     while True:
         index = pickle.load(tasks)
         pickle.dump(_answer(pictures, preprocessing, fit, index), replies, protocol=5)
         replies.flush()
-
-
-def _job(tasks: BinaryIO) -> Job:
-    import torch
-
-    # The processes are many; the threads of each would only stand in each other's way.
-    torch.set_num_threads(1)
-    job: Job = pickle.load(tasks)
-    return job
 
 
 def _answer(pictures: PictureSet, preprocessing: Preprocessing, fit: Fit, index: int) -> Block | Failure:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _AHEAD = 2
 """Blocks in flight for each process: one that it decodes, one that is ready or waits for it."""
 
+_DYING = 5.0
+"""Seconds in which a process that no longer answers may end by itself, and say why."""
+
 # A process of multiprocessing would import the main program's module again, so that each script would need to be
 # guarded by ``if __name__ == "__main__"``; torch's DataLoader is one, and needs shared memory as well, of which
 # containers have little. Pipes end by themselves when either side dies.
@@ -49,7 +52,12 @@ class WorkerPool:
     """
 
     def __init__(self, job: Job, count: int) -> None:
-        content = pickle.dumps(job, protocol=5)
+        try:
+            content = pickle.dumps(job, protocol=5)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise ValueError(
+                f"these pictures cannot be sent to other processes ({error}); decode them in this one (workers=0)"
+            ) from error
         self._count = count
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         self._workers: list[_Worker] = []
@@ -79,6 +87,11 @@ class WorkerPool:
         while waiting:
             yield waiting.popleft().result()
 
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """Their ids."""
+        return tuple(worker.id for worker in self._workers)
+
     def close(self) -> None:
         """End the processes, whatever they are doing. May be called more than once."""
         for worker in self._workers:
@@ -96,11 +109,12 @@ class WorkerPool:
 
 
 class _Worker:
-    """One process. ``decode`` is called by one thread at a time, ``kill`` by any."""
+    """One process, of this ``id``. ``decode`` is called by one thread at a time, ``kill`` by any."""
 
     def __init__(self, job: bytes) -> None:
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+        # Threads of one process would only stand in the others' way.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM.format(path=sys.path)],
             stdin=subprocess.PIPE,
@@ -113,6 +127,7 @@ class _Worker:
         assert self._process.stdout is not None
         self._tasks, self._replies = self._process.stdin, self._process.stdout
         self._job: bytes | None = job
+        self.id = self._process.pid
 
     def decode(self, index: int) -> Block:
         """Have one block decoded. Raises SourceError."""
@@ -145,21 +160,20 @@ class _Worker:
         self._log.close()
 
     def _death(self, index: int) -> SourceError:
-        self.kill()
-        status = self._process.wait()
+        try:
+            status = self._process.wait(_DYING)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            status = self._process.wait()
         self._log.seek(0)
-        log = self._log.read()[-4000:].decode("utf-8", "replace").strip()
-        cause = f"It ended with status {status} at block {index}."
-        if status < 0:
-            with contextlib.suppress(ValueError):
-                cause = f"It was ended by {signal.Signals(-status).name} at block {index}."
+        log = self._log.read().decode("utf-8", "replace").strip()
+        if status < 0 and -status in set(signal.Signals):
+            cause = f"It was ended by {signal.Signals(-status).name} at block {index}."
             if status == -signal.SIGKILL:
                 cause += " Systems do that when memory runs out."
         elif log:
             cause = f"At block {index} it said: {log.splitlines()[-1]}"
-        return SourceError(
-            "A process that decodes pictures has died",
-            cause,
-            "Try again with fewer of them, or with none.",
-            details=log,
-        )
+        else:
+            cause = f"It ended with status {status} at block {index}."
+        remedy = "Try again with fewer such processes, or with none."
+        return SourceError("A process that decodes pictures has died", cause, remedy, details=log[-4000:])
