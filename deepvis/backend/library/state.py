@@ -80,6 +80,11 @@ class State:
             class_sums=np.zeros((classes, units), np.int64),
         )
 
+    @property
+    def size(self) -> int:
+        """Bytes of its arrays."""
+        return sum(array.nbytes for array in self._arrays().values())
+
     def merge(self, other: State) -> None:
         """Take over the blocks of another state, none of which is in this one."""
         if bool((self.done & other.done).any()):

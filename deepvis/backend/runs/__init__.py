@@ -8,6 +8,7 @@ from deepvis.backend.runs.evolved_fooling import EvolvedFooling
 from deepvis.backend.runs.fooling import Fooling
 from deepvis.backend.runs.inversion import Inversion
 from deepvis.backend.runs.occlusion import Occlusion, OcclusionMap
+from deepvis.backend.runs.patch_scan import PatchScan
 
 _RUNS: dict[str, type[Run]] = {
     "class_image": ClassImage,
@@ -17,6 +18,7 @@ _RUNS: dict[str, type[Run]] = {
     "fooling": Fooling,
     "inversion": Inversion,
     "occlusion": Occlusion,
+    "patch_scan": PatchScan,
 }
 
 _SLOW_IMPORTS: dict[str, tuple[str, ...]] = {
@@ -45,6 +47,7 @@ __all__ = [
     "Inversion",
     "Occlusion",
     "OcclusionMap",
+    "PatchScan",
     "Run",
     "registry",
     "slow_imports",

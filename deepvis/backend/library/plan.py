@@ -1,0 +1,175 @@
+"""What a scan of a network records, and how its pictures go through it: decided once, when a library is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from deepvis.backend.device import photograph
+from deepvis.backend.library.manifest import ScannedLayer
+from deepvis.backend.library.reduction import feature_rows
+from deepvis.backend.library.scale import exponent_of
+from deepvis.backend.network import Network
+from deepvis.backend.preprocessing import Preprocessing
+from deepvis.messages import Fit, Layer, ReceptiveField
+
+_TOLD_KINDS = ("conv", "linear", "block", "add", "cat", "attention")
+_ROOM_CPU = 320 * 2**20
+_ROOM_ACCELERATOR = 4 * 2**30
+_HELD = 3
+"""Maps of the largest size that a pass holds at once: what a layer reads, what it writes, and a branch beside it."""
+
+
+def default_layers(net: Network) -> tuple[str, ...]:
+    """The layers that a person sees in the window and that weights belong to: convolutions, blocks, linear layers.
+
+    Rectifiers and pooling after them have the same strongest patches, and are left out.
+    """
+    found = [layer.name for layer in net.layers if layer.main and layer.kind in _TOLD_KINDS]
+    return tuple(found or [layer.name for layer in net.layers if layer.main])
+
+
+def chosen_layers(net: Network, names: Sequence[str]) -> tuple[str, ...]:
+    """The layers of these names in the order of the forward pass; no names: the default; ``all``: every layer.
+
+    Raises KeyError with the nearest names.
+    """
+    if not names:
+        return default_layers(net)
+    if tuple(names) == ("all",):
+        return tuple(layer.name for layer in net.layers)
+    wanted = {net.layer(name).name for name in names}
+    return tuple(layer.name for layer in net.layers if layer.name in wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What one pass of a photograph and noise tells of a network.
+
+    Attributes
+    ----------
+    layers : what is recorded.
+    feature_layer, feature_size : where the features come from; empty and 0 where there are none.
+    """
+
+    layers: tuple[ScannedLayer, ...]
+    feature_layer: str
+    feature_size: int
+
+
+def probe(net: Network, names: Sequence[str], preprocessing: Preprocessing, fit: Fit, *, features: bool) -> Probe:
+    """Send a photograph and noise through a network and look at its layers.
+
+    Parameters
+    ----------
+    net : in the number format of the scan.
+    names : of the layers to record.
+    preprocessing : at the size of the scan.
+    """
+    photo = preprocessing.pixels(photograph(), fit)
+    noise = torch.randint(0, 256, photo.shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    x = preprocessing.normalise(torch.stack([photo, noise]).to(net.device))
+    largest: dict[str, float] = {}
+    sizes: dict[str, tuple[int, int] | None] = {}
+
+    def reduce(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        maps = net.arrange(tensor, name)
+        magnitudes = maps.float().abs().nan_to_num(0, 0, 0)
+        largest[name] = float(magnitudes.amax())
+        sizes[name] = (int(maps.shape[2]), int(maps.shape[3])) if maps.dim() == 4 else None
+        return tensor.new_empty(0)
+
+    with torch.inference_mode():
+        net.run(x, names, reduce=reduce)
+    layers = []
+    for name in names:
+        layer = net.layer(name)
+        exponent = exponent_of(largest[name])
+        layers.append(ScannedLayer(name, layer.kind, layer.channels, sizes[name], _field(layer, sizes[name]), exponent))
+    feature_layer, feature_size = _feature_layer(net, x) if features else ("", 0)
+    return Probe(tuple(layers), feature_layer, feature_size)
+
+
+def _field(layer: Layer, size: tuple[int, int] | None) -> ReceptiveField | None:
+    return layer.receptive_field if size is not None else None
+
+
+def _feature_layer(net: Network, x: torch.Tensor) -> tuple[str, int]:
+    """The layer whose output goes into the classifier, and the length of the features: the first of those with just the
+    values that the last linear layer reads; without a linear layer, what the last convolution reads."""
+    layers = net.layers
+    modules = dict(net.module.named_modules())
+    for kind in (nn.Linear, nn.Conv2d):
+        last = next(
+            (
+                place
+                for place in range(len(layers) - 1, -1, -1)
+                if isinstance(modules.get(net.catalogue.sites[layers[place].name].module or ""), kind)
+            ),
+            None,
+        )
+        if last is not None:
+            break
+    else:
+        return "", 0
+    site = net.catalogue.sites[layers[last].name]
+    before = [layer.name for layer in layers[:last]]
+    if not before:
+        return "", 0
+    read: list[torch.Tensor] = []
+
+    def note(_module: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+        read.append(args[0].detach().clone())
+
+    handle = modules[site.module or ""].register_forward_pre_hook(note)
+    try:
+        net.forward(x)
+    finally:
+        handle.remove()
+    wanted = read[site.call].flatten(1)
+    lengths: dict[str, int] = {}
+    same: set[str] = set()
+
+    def compare(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        lengths[name] = feature_rows(net, name, tensor).shape[1]
+        if tensor.numel() == wanted.numel() and torch.equal(tensor.flatten(1), wanted):
+            same.add(name)
+        return tensor.new_empty(0)
+
+    with torch.inference_mode():
+        net.run(x, before, reduce=compare)
+    ranked = sorted(before, key=lambda name: (name in same, lengths[name] == wanted.shape[1]), reverse=True)
+    chosen = ranked[0] if same else before[-1]
+    return chosen, lengths[chosen]
+
+
+def in_layout(net: Network, preprocessing: Preprocessing) -> tuple[Network, bool]:
+    """The network with its weights channels last, in which batches run faster, and whether it is: some stand only the
+    plain layout."""
+    if not any(isinstance(module, nn.Conv2d) for module in net.module.modules()):
+        return net, False
+    try:
+        copy = net if net.channels_last else net.converted(net.dtype, channels_last=True)
+        x = torch.zeros(2, preprocessing.channels, *preprocessing.size, device=net.device)
+        copy.forward(x.contiguous(memory_format=torch.channels_last))
+    except Exception:
+        # An offer that not every network can take: some call view on their activations, some cannot be copied.
+        return net, False
+    return copy, True
+
+
+def batch_size(net: Network, preprocessing: Preprocessing, block: int) -> int:
+    """How many pictures go through the network at once: a power of two up to a block, from the size of its largest maps
+    alone, so that it is the same wherever and whenever a network is scanned on this kind of device."""
+    scale = np.prod(preprocessing.size) / np.prod(net.input_size)
+    largest = max((layer.channels * int(np.prod(layer.size or (1, 1))) for layer in net.layers), default=1)
+    held = _HELD * largest * scale * torch.finfo(net.dtype).bits / 8
+    room = _ROOM_CPU if net.device.type == "cpu" else _ROOM_ACCELERATOR
+    batch = block
+    while batch > 1 and batch * held > room:
+        batch //= 2
+    return batch

@@ -1,0 +1,110 @@
+"""One block of pictures after the other through the network and into the library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional as F
+
+from deepvis.backend.library.reduction import Answers, Reduction
+from deepvis.backend.library.rows import THUMBNAIL
+from deepvis.backend.library.showcase import Showcase
+from deepvis.backend.library.summing import Sums
+from deepvis.backend.library.writer import LibraryWriter
+from deepvis.backend.network import Network
+from deepvis.backend.picture_sets import Block
+from deepvis.messages import UInt8Array
+
+
+class Scanner:
+    """Sends decoded blocks through a network and enters what they come to.
+
+    Parameters
+    ----------
+    net : in the number format and layout that the manifest names.
+    writer : of this process's share.
+    labels : int32 (N,), classes of all pictures, -1 for none.
+
+    Attributes
+    ----------
+    between : whether the state holds whole blocks alone, so that it may be saved; not so after an exception in a block.
+    showcase : patches for people who watch.
+    """
+
+    def __init__(self, net: Network, writer: LibraryWriter, labels: npt.NDArray[np.int32]) -> None:
+        manifest = writer.manifest
+        self._net = net
+        self._manifest = manifest
+        self._writer = writer
+        self._channels_last = manifest.numbers.endswith("channels last")
+        self._reduction = Reduction(net, manifest.slices(), manifest.feature_layer, writer.state.strongest)
+        self._sums = Sums(manifest, labels)
+        self.showcase = Showcase(manifest)
+        self.between = True
+
+    def scan(self, block: Block) -> None:
+        """Enter one block. Raises NetworkError, ExportError."""
+        self.between = False
+        state = self._writer.state
+        with _threads(self._manifest.threads):
+            for first in range(0, len(block.pixels), self._manifest.batch):
+                self._batch(block, slice(first, min(first + self._manifest.batch, len(block.pixels))))
+        if self._manifest.thumbnails:
+            self._writer.write_rows("thumbnails", block.first, thumbnails(block.pixels))
+        self._writer.write_rows("sizes", block.first, block.sizes)
+        state.skipped.update(dict(block.errors))
+        state.done[block.index] = True
+        self._writer.touch()
+        self.between = True
+
+    def _batch(self, block: Block, part: slice) -> None:
+        pixels, valid = block.pixels[part], block.valid[part]
+        first = block.first + part.start
+        pictures = np.arange(first, first + len(pixels), dtype=np.int32)
+        x = self._manifest.preprocessing.normalise(torch.from_numpy(pixels).to(self._net.device))
+        if self._channels_last:
+            x = x.contiguous(memory_format=torch.channels_last)
+        answers = self._reduction.answers(x, pictures, valid)
+        self._sums.add(self._writer.state, answers, pictures, valid)
+        self.showcase.look(self._writer.state, answers, pixels, first)
+        self._write(answers, first, valid)
+
+    def _write(self, answers: Answers, first: int, valid: npt.NDArray[np.bool_]) -> None:
+        probabilities = torch.softmax(answers.logits.double(), 1)
+        best = probabilities.argmax(1)
+        probability = probabilities.gather(1, best[:, None])[:, 0].numpy()
+        self._writer.write_rows("predicted", first, np.where(valid, best.numpy(), -1).astype(np.int32))
+        self._writer.write_rows("probability", first, np.where(valid, probability, np.nan).astype(np.float32))
+        if answers.features is not None:
+            self._writer.write_rows("features", first, np.where(valid[:, None], answers.features, np.float32(0)))
+        sample = self._writer.sample
+        rows = slice(*np.searchsorted(sample, [first, first + len(valid)]).tolist())
+        if rows.stop > rows.start:
+            self._writer.write_rows("sample_maxima", rows.start, answers.maxima[sample[rows] - first])
+
+
+def thumbnails(pixels: UInt8Array) -> UInt8Array:
+    """uint8 (n, 48, 48, 3) RGB of uint8 (n, c, h, w)."""
+    small = F.interpolate(
+        torch.from_numpy(pixels), (THUMBNAIL, THUMBNAIL), mode="bilinear", antialias=True, align_corners=False
+    )
+    found: UInt8Array = small.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
+    return found
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """PyTorch with this many threads for the time being."""
+    before = torch.get_num_threads()
+    if before == count:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
