@@ -26,8 +26,8 @@ class PatchScan:
     :class:`deepvis.backend.library.LayerRecord`). A library that is complete already is answered with one update.
 
     A scan that was closed or killed goes on where it was when the same scan is begun again, and the library is the
-    same, to the bit. Where torch.distributed is initialised, the processes share the set and one library; this, too, changes
-    nothing in it. On a CPU the number of threads may change the last bits of some networks, so a scan goes on with the
+    same, to the bit. Where torch.distributed is initialised, the processes share the set and one library; this, too,
+    changes nothing in it. On a CPU the number of threads may change the last bits of some networks, so a scan goes on with the
     number with which it was begun.
 
     Raises LibraryError where the folder holds another scan or is being written, SourceError where there is no such set,
@@ -48,9 +48,7 @@ class PatchScan:
     )
     top: int = option(9, help="Strongest patches a unit, one a picture", minimum=1, maximum=100)
     folder: str | None = option(None, help="Where the library is written; none: beside the gallery", role="folder")
-    fit: Literal["crop", "stretch"] = option(
-        "crop", help="Whether pictures are cropped to the network's input or stretched"
-    )
+    fit: Literal["crop", "stretch"] = option("crop", help="Whether pictures are cropped to the input or stretched")
     input_size: int | None = option(
         None,
         help="Side of the network's input, where it takes others; none: its own",
