@@ -16,25 +16,13 @@ _BLOCK = 512
 """Points whose neighbours are looked for in one step."""
 
 
-def prepare(features: FloatArray, metric: str) -> FloatArray:
-    """Features in the space in which distances are measured, float32 (N, D).
-
-    ``cosine``: each scaled to length 1, so that the square of the distance is twice the cosine distance.
-    ``euclidean``: as they are.
-    """
-    prepared = np.ascontiguousarray(features, np.float32)
-    if metric == "cosine":
-        lengths = np.linalg.norm(prepared, axis=-1, keepdims=True)
-        prepared = prepared / np.where(lengths > 0, lengths, 1)
-    return prepared
-
-
 class Neighbours:
     """The k nearest neighbours of every point, and of new points: openTSNE's interface of a neighbour index.
 
     Parameters
     ----------
-    features : float32 (N, D), in the space in which distances are Euclidean (see :func:`prepare`).
+    features : float32 (N, D), in the space in which distances are Euclidean (see
+        :class:`~deepvis.backend.maps.spaces.FeatureSpace`).
     k : neighbours of each point, at most N - 1.
     """
 

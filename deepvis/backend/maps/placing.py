@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deepvis.backend.maps.neighbours import Neighbours, prepare
+from deepvis.backend.maps.neighbours import Neighbours
+from deepvis.backend.maps.spaces import FeatureSpace, unit_length
 from deepvis.backend.maps.tsne import FEWEST
 from deepvis.messages import FloatArray
 
@@ -48,16 +49,16 @@ class Placer:
     ----------
     features : float32 (N, D) of the pictures of the map, N at least 1.
     points : float32 (N, 2), where they lie.
-    metric : ``cosine`` or ``euclidean``, as the map was made with.
+    space : in which the map's features are compared.
     """
 
-    def __init__(self, features: FloatArray, points: FloatArray, metric: str = "cosine") -> None:
+    def __init__(self, features: FloatArray, points: FloatArray, space: FeatureSpace) -> None:
         if len(features) != len(points) or not len(points):
             raise ValueError(f"a map of {len(points)} points has {len(features)} features; make the map again")
-        self._metric = metric
+        self._space = space
         self._width = int(features.shape[1])
-        prepared = prepare(features, metric)
-        self._directions = prepared if metric == "cosine" else prepare(features, "cosine")
+        prepared = space.prepare(features)
+        self._directions = unit_length(np.asarray(features, np.float32))
         count = len(points)
         self._neighbours = Neighbours(prepared, min(count, round(3 * PERPLEXITY)))
         self._points = np.asarray(points, np.float64)
@@ -93,11 +94,11 @@ class Placer:
             )
         if not np.isfinite(feature).all():
             raise ValueError("the features of this picture are not finite; another precision (fp32) may help")
-        new = prepare(feature[None], self._metric)
+        new = self._space.prepare(feature[None])
         count = len(self._points)
         nearest, distances = self._neighbours.query(new, min(count, round(3 * PERPLEXITY)))
         shown = nearest[0, :NEAREST]
-        similarity = (self._directions[shown] @ prepare(feature[None], "cosine")[0]).astype(np.float32)
+        similarity = (self._directions[shown] @ unit_length(feature[None])[0]).astype(np.float32)
         if self._embedding is None:
             weights = 1 / (distances[0, :NEAREST] + 1e-6)
             x, y = (self._points[shown] * weights[:, None]).sum(0) / weights.sum()

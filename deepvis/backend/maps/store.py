@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepvis.backend.atomic_file import explained
+from deepvis.backend.maps.spaces import FeatureSpace
 from deepvis.messages import FloatArray, MapInfo
 
 FOLDER = "maps"
@@ -49,6 +50,7 @@ def write_map(
     spread: FloatArray,
     indices: npt.NDArray[np.int32],
     features: FloatArray | None,
+    space: FeatureSpace,
 ) -> None:
     """Write a map into ``info.folder``, whole or not at all; an earlier one with the same options is replaced.
 
@@ -57,6 +59,7 @@ def write_map(
     points, spread : as :class:`deepvis.messages.MapContent` has them.
     indices : int32 (N,), the pictures of the library that are in the map.
     features : float32 (N, D) that were laid out; None: those that the library itself has.
+    space : in which they were compared.
 
     Raises
     ------
@@ -70,10 +73,12 @@ def write_map(
             arrays = {"points": points, "spread": spread, "indices": indices}
             if features is not None:
                 arrays["features"] = np.ascontiguousarray(features, np.float32)
+            if space.mean is not None and space.matrix is not None:
+                arrays |= {"mean": space.mean, "matrix": space.matrix}
             for name, array in arrays.items():
                 with (part / f"{name}.npy").open("wb") as file:
                     np.save(file, array, allow_pickle=False)
-            (part / FACTS).write_text(json.dumps(_facts(info), indent=1), encoding="utf-8")
+            (part / FACTS).write_text(json.dumps(_facts(info) | {"space": space.metric}, indent=1), encoding="utf-8")
             if target.exists():
                 old = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
                 os.replace(target, old)
@@ -135,6 +140,17 @@ def read_array(folder: Path, name: str) -> Any:
         return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise MapError(f"{folder} cannot be opened as a map", f"{name}.npy: {error}", "make the map again") from error
+
+
+def read_space(folder: Path) -> FeatureSpace:
+    """The space in which the features of a map are compared. Raises :class:`MapError`."""
+    try:
+        metric = json.loads((folder / FACTS).read_text(encoding="utf-8"))["space"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MapError(f"{folder} cannot be opened as a map", f"{FACTS}: {error}", "make the map again") from error
+    if metric != "whitened":
+        return FeatureSpace(metric)
+    return FeatureSpace(metric, np.array(read_array(folder, "mean")), np.array(read_array(folder, "matrix")))
 
 
 def maps_of(libraries: Iterable[Path]) -> tuple[MapInfo, ...]:

@@ -17,7 +17,8 @@ import torch
 
 from deepvis.backend.maps.drawing import draw_dots, draw_thumbnails, point_colors
 from deepvis.backend.maps.features import check_features, layer_features, map_pictures
-from deepvis.backend.maps.neighbours import Neighbours, prepare, purity
+from deepvis.backend.maps.neighbours import Neighbours, purity
+from deepvis.backend.maps.spaces import FeatureSpace, unit_length
 from deepvis.backend.maps.store import map_folder, write_map
 from deepvis.backend.maps.tsne import EARLY_ITERATIONS, FEWEST, Tsne, few_points, perplexity_for
 from deepvis.backend.network import Network
@@ -47,8 +48,9 @@ class Embedding:
     :func:`~deepvis.backend.picture_sets.open_set` takes; of a set that was not scanned yet the features are computed
     first, which leaves a library. ``update.detail`` holds ``points`` float32 (N, 2) once there are any,
     ``pictures_of_map`` (:class:`~deepvis.messages.MapPictures`, the same object at every step), ``library`` and, at the
-    end, ``map``: the folders as text. ``update.metrics``: ``iteration`` and ``divergence`` (Kullback-Leibler). ``update.image`` is a
-    scatter in the colours of the classes. The map is kept in its library; the result's ``facts`` name both.
+    end, ``map``: the folders as text. ``update.metrics``: ``iteration`` and ``divergence`` (Kullback-Leibler).
+    ``update.image`` is a scatter in the colours of the classes. The map is kept in its library; the result's ``facts``
+    name both.
 
     Paper: van der Maaten & Hinton 2008. Computed by openTSNE (Policar, Strazar & Zupan 2024), from exact neighbours.
     """
@@ -66,7 +68,9 @@ class Embedding:
     )
     perplexity: float = option(30, help="How many neighbours a picture has, about", minimum=1, maximum=500)
     seed: int = option(0, help="The same seed gives the same map", minimum=0, maximum=2**31 - 1)
-    metric: Literal["cosine", "euclidean"] = option("cosine", help="How features are compared", advanced=True)
+    metric: Literal["whitened", "cosine", "euclidean"] = option(
+        "whitened", help="How features are compared; whitened: after taking out what is common to all", advanced=True
+    )
     iterations: int = option(
         500, help="Steps of the descent after the first 250", minimum=1, maximum=10_000, advanced=True
     )
@@ -116,7 +120,8 @@ class Embedding:
                     break
                 yield told.features(share, f"the features of {layer}")
         check_features(features, told.pictures.titles)
-        points, divergence = yield from self._lay_out(features, told)
+        space = FeatureSpace.fit(features, self.metric)
+        points, divergence = yield from self._lay_out(space.prepare(features), told)
         folder = map_folder(library.folder, layer, option_values(self))
         info = MapInfo(
             folder=str(folder),
@@ -131,8 +136,8 @@ class Embedding:
             created=time.time(),
         )
         apart = spread(points)
-        write_map(info, points, apart, indices, own)
-        yield told.end(info, points, apart, features, prepare(features, self.metric))
+        write_map(info, points, apart, indices, own, space)
+        yield told.end(info, points, apart, features)
 
     def _library(
         self, net: Network, pictures: Any, told: _Told
@@ -170,10 +175,9 @@ class Embedding:
             found = found[np.linspace(0, len(found) - 1, self.most).astype(np.int64)]
         return found
 
-    def _lay_out(self, features: FloatArray, told: _Told) -> Generator[RunUpdate, None, tuple[FloatArray, float]]:
+    def _lay_out(self, prepared: FloatArray, told: _Told) -> Generator[RunUpdate, None, tuple[FloatArray, float]]:
         """Points float32 (N, 2), and their divergence."""
-        count = len(features)
-        prepared = prepare(features, self.metric)
+        count = len(prepared)
         if count < FEWEST:
             told.note = f"{count} pictures are too few for t-SNE: they are laid out by their distances"
             return few_points(prepared), _NAN
@@ -234,9 +238,7 @@ class _Told:
         step = _FEATURE_STEPS + _NEIGHBOUR_STEPS + iteration
         return self._update(step, iteration, divergence, points)
 
-    def end(
-        self, info: MapInfo, points: FloatArray, apart: FloatArray, features: FloatArray, prepared: FloatArray
-    ) -> RunUpdate:
+    def end(self, info: MapInfo, points: FloatArray, apart: FloatArray, features: FloatArray) -> RunUpdate:
         """The last step."""
         pictures = self.pictures
         assert pictures is not None
@@ -246,7 +248,7 @@ class _Told:
         labelled = int((pictures.labels >= 0).sum())
         if labelled > _PURITY_OF:
             figures["purity_of_map"] = purity(points, pictures.labels, _PURITY_OF)
-            figures["purity_of_features"] = purity(prepared, pictures.labels, _PURITY_OF)
+            figures["purity_of_features"] = purity(unit_length(features), pictures.labels, _PURITY_OF)
         image = draw_thumbnails(points, pictures, size=(1024, 1024), side=32, distances=apart)
         self._image = image
         result = RunResult(
