@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepvis.backend.picture_sets.names import PictureNames, printable
+from deepvis.backend.picture_sets.picture_set import no_labels
 from deepvis.resources_path import resource
 
 SPLITS = frozenset(("train", "training", "val", "valid", "validation", "test", "testing", "eval"))
@@ -30,7 +31,7 @@ def classes_of_folders(folders: Sequence[str]) -> list[str | None]:
 
     Folders name classes where **every** picture lies in one: of each path the first folder counts after those that all
     pictures share, whatever lies below it. Where the folders are ``train``, ``val`` and the like, those in them are the
-    classes, and pictures that lie in none (of the test, as a rule) have no class. A single class is none.
+    classes, and pictures that lie in none (of the test, as a rule) have no class.
 
     Parameters
     ----------
@@ -42,18 +43,16 @@ def classes_of_folders(folders: Sequence[str]) -> list[str | None]:
     if all(parts) and all(path[0].lower() in SPLITS for path in parts):
         parts = [path[1:] for path in parts]
         # Tiny ImageNet keeps the pictures of its test, and those of its validation, in a folder that is no class.
-        named = [path[0] if path and path != ("images",) else None for path in parts]
-    elif all(parts):
-        named = [path[0] for path in parts]
-    else:
-        named = [None] * len(parts)
-    return named if len({name for name in named if name is not None}) > 1 else [None] * len(parts)
+        return [path[0] if path and path != ("images",) else None for path in parts]
+    return [path[0] for path in parts] if all(parts) else [None] * len(parts)
 
 
 def label(
     names: PictureNames, annotations: Mapping[str, Mapping[str, str]], near: Sequence[Path]
 ) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
     """Labels int32 (N,) of the pictures of folders, -1 for none, and the classes in the order of their folders' names.
+
+    A single class is none: it would tell nothing.
 
     Parameters
     ----------
@@ -63,6 +62,8 @@ def label(
     by_folder = classes_of_folders(names.folders)
     listed = {place: annotations[folder] for place, folder in enumerate(names.folders) if folder in annotations}
     raw = sorted({name for name in by_folder if name} | {name for table in listed.values() for name in table.values()})
+    if len(raw) < 2:
+        return no_labels(len(names)), ()
     places = {name: place for place, name in enumerate(raw)}
     labels = np.array([-1 if name is None else places[name] for name in by_folder], dtype=np.int32)[names.folder_of]
     for folder, table in listed.items():

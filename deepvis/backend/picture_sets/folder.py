@@ -96,15 +96,16 @@ class _Search:
     annotations: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def run(self) -> None:
-        try:
-            status = os.stat(self.root)
-        except OSError as error:
-            raise self._closed(error) from error
-        seen = {(status.st_dev, status.st_ino)}
+        seen: set[tuple[int, int]] = set()
         waiting = [""]
         while waiting:
             relative = waiting.pop()
             try:
+                status = os.stat(os.path.join(self.root, relative))
+                # Windows has file systems that number nothing.
+                if status.st_ino and (status.st_dev, status.st_ino) in seen:
+                    continue
+                seen.add((status.st_dev, status.st_ino))
                 folders = self._look_into(relative)
             except OSError as error:
                 if not relative:
@@ -112,18 +113,7 @@ class _Search:
                 self.unread.append(relative)
                 continue
             # The last in is looked into first: the folders of a folder come in order, and before its neighbours.
-            for name in reversed(folders):
-                path = f"{relative}/{name}" if relative else name
-                try:
-                    status = os.stat(os.path.join(self.root, path))
-                except OSError:
-                    self.unread.append(path)
-                    continue
-                # Windows has file systems that number nothing.
-                place = (status.st_dev, status.st_ino)
-                if place not in seen or not status.st_ino:
-                    seen.add(place)
-                    waiting.append(path)
+            waiting += [f"{relative}/{name}" if relative else name for name in reversed(folders)]
 
     def _look_into(self, relative: str) -> list[str]:
         """Note the pictures of one folder; return the names of the folders in it, in order."""
