@@ -8,7 +8,7 @@ from typing import Literal
 from deepvis.messages.frames import SourceStatus
 from deepvis.messages.gallery import GalleryChanged, GalleryExport, GalleryOpened
 from deepvis.messages.library import LibraryEvent
-from deepvis.messages.maps import MapOpened, MapPicture, MapPlaced, MapsChanged
+from deepvis.messages.maps import MapOpened, MapPicture, MapPictureFile, MapPlaced, MapsChanged
 from deepvis.messages.networks import NetworkInfo
 from deepvis.messages.runs import RunStatus
 
@@ -87,4 +87,5 @@ Event = (
     | MapOpened
     | MapPlaced
     | MapPicture
+    | MapPictureFile
 )

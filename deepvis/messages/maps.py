@@ -138,9 +138,22 @@ class MapPlaced:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapPicture:
-    """A picture of a map at the size in which it is to be shown: uint8 (h, w, 3) RGB, or None and why not."""
+    """A picture of a map, uint8 (h, w, 3) RGB, or None and why not.
+
+    ``whole``: all of it, at most 512 pixels on its longer side; otherwise what the network saw.
+    """
 
     folder: str
     index: int
+    whole: bool
     pixels: UInt8Array | None
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MapPictureFile:
+    """A picture of a map lies at ``path`` as a file; empty where it cannot be opened: a Problem says why."""
+
+    folder: str
+    index: int
+    path: str
