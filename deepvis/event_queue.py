@@ -14,6 +14,8 @@ from deepvis.messages import (
     LayerPatches,
     LibrariesChanged,
     LoadProgress,
+    MapPlaced,
+    MapsChanged,
     PatchExport,
     RunStatus,
     UnitPatches,
@@ -22,7 +24,7 @@ from deepvis.messages import (
 
 _STATES = (
     EngineStatus, LoadProgress, GalleryChanged, LibrariesChanged, UnitPatches, UnitStatistics, LayerPatches,
-    LayerCorrelation, PatchExport,
+    LayerCorrelation, PatchExport, MapsChanged, MapPlaced,
 )  # fmt: skip
 """Of these the newest alone counts."""
 

@@ -49,10 +49,17 @@ class MapKeeper:
     ----------
     emit : called from any thread with every event.
     folder : where the libraries lie; None: the person's own.
+    scanned : called where making a map may have left a library.
     """
 
-    def __init__(self, emit: Callable[[Event], None], folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        emit: Callable[[Event], None],
+        folder: Path | None = None,
+        scanned: Callable[[], object] = lambda: None,
+    ) -> None:
         self._emit = emit
+        self._scanned = scanned
         self._folder = folder
         self._changed = threading.Condition()
         self._jobs: list[tuple[str, Callable[[], None]]] = []
@@ -99,8 +106,9 @@ class MapKeeper:
 
     def note(self, status: RunStatus) -> None:
         """A run has this state now: a map may be finished. Returns at once."""
-        if status.name == RUN and status.state == "done":
+        if status.name == RUN and status.state in ("done", "cancelled", "failed"):
             self.refresh()
+            self._scanned()
 
     def open(self, folder: str) -> None:
         """Read a map; MapOpened follows."""

@@ -18,14 +18,17 @@ from deepvis.event_queue import EventQueue
 from deepvis.file_writer import FileWriter
 from deepvis.gallery.recorder import RunBeginning
 from deepvis.library_keeper import LibraryKeeper
+from deepvis.map_keeper import MapKeeper
 from deepvis.messages import (
     BackViewName,
     CameraCard,
     Event,
+    FloatArray,
     Frame,
     GalleryEntry,
     LibraryInfo,
     LoadProgress,
+    MapInfo,
     ModelCard,
     NetworkFailed,
     NetworkSpec,
@@ -77,6 +80,7 @@ class Session:
         self._libraries = LibraryKeeper(
             self._emit, lambda work, then: self._with_engine(lambda engine: engine.ask(work, then)), libraries
         )
+        self._maps = MapKeeper(self._emit, scanned=self._libraries.refresh)
 
     # ------------------------------------------------------------------------------------------------ life
 
@@ -87,6 +91,7 @@ class Session:
         self._keeper.load()
         # It needs torch, which is imported on the engine's thread.
         self._with_engine(lambda _engine: self._libraries.load())
+        self._with_engine(lambda _engine: self._maps.load())
 
     def close(self, timeout: float = 1.5) -> bool:
         """Stop every thread, at any moment; returns whether all of them ended within ``timeout`` seconds."""
@@ -96,6 +101,7 @@ class Session:
             self._engine.stop()
         self._keeper.close()
         self._libraries.close()
+        self._maps.close()
         self.stop_recording()
         ended = True
         if self._player is not None:
@@ -103,7 +109,8 @@ class Session:
         ended = _join(self._engine_thread, timeout / 3) and ended
         # Only now: the engine's end cancels the run under way, and what that has made is still to be written.
         self._files.close()
-        for thread in (self._files.thread, self._libraries.thread, *self._loaders, *self._keeper.threads):
+        keepers = (self._libraries.thread, *self._maps.threads, *self._keeper.threads)
+        for thread in (self._files.thread, *self._loaders, *keepers):
             ended = _join(thread, timeout / 3) and ended
         return ended
 
@@ -164,6 +171,7 @@ class Session:
         if isinstance(event, RunStatus):
             self._record(event)
             self._libraries.note(event)
+            self._maps.note(event)
         if self._events.put(event):
             self._ring()
 
@@ -442,6 +450,32 @@ class Session:
     def library_undelete(self) -> None:
         """Bring back the library that was deleted last."""
         self._libraries.undelete()
+
+    # ------------------------------------------------------------------------------------------------ maps
+
+    def maps(self) -> tuple[MapInfo, ...]:
+        """Every map that is known by now, the newest first."""
+        return self._maps.maps()
+
+    def map_open(self, folder: str) -> None:
+        """Read a map on a thread of its own; MapOpened follows."""
+        self._maps.open(folder)
+
+    def map_place(self, folder: str, frame: int, features: FloatArray) -> None:
+        """Find a frame's place in the open map on a thread of its own; MapPlaced follows, for the newest at least."""
+        self._maps.place(folder, frame, features)
+
+    def map_picture(self, folder: str, index: int, whole: bool) -> None:
+        """Read a picture of a map; MapPicture follows."""
+        self._maps.picture(folder, index, whole)
+
+    def map_picture_file(self, folder: str, index: int) -> None:
+        """Have a picture of a map as a file; MapPictureFile follows."""
+        self._maps.picture_file(folder, index)
+
+    def map_export(self, folder: str, path: str, coloring: str) -> None:
+        """Write a map as the ending of ``path`` says."""
+        self._maps.export(folder, path, coloring)
 
     # ----------------------------------------------------------------------------------------------- files
 

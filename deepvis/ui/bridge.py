@@ -11,8 +11,10 @@ from deepvis.messages import (
     BackViewName,
     CameraCard,
     Event,
+    FloatArray,
     GalleryEntry,
     LibraryInfo,
+    MapInfo,
     ModelCard,
     NetworkSpec,
     Rule,
@@ -167,6 +169,27 @@ class Backend(Protocol):
 
     def library_undelete(self) -> None:
         """Bring back the library that was deleted last; LibrariesChanged follows."""
+
+    def maps(self) -> tuple[MapInfo, ...]:
+        """The maps on the disk, the newest first; empty until they are read. MapsChanged says that there are others."""
+
+    def map_open(self, folder: str) -> None:
+        """Read a map; MapOpened follows. Frames can be placed in it from then on."""
+
+    def map_place(self, folder: str, frame: int, features: FloatArray) -> None:
+        """Find the place of a frame's features, float32 (C,), in the open map; MapPlaced follows. Frames that come
+        while one is placed are passed over, but for the newest."""
+
+    def map_picture(self, folder: str, index: int, whole: bool) -> None:
+        """Read a picture of a map: all of it, or what the network saw; MapPicture follows. The one that was asked for
+        last comes first."""
+
+    def map_picture_file(self, folder: str, index: int) -> None:
+        """Have a picture of a map as a file that can be opened as a source; MapPictureFile follows."""
+
+    def map_export(self, folder: str, path: str, coloring: str) -> None:
+        """Write a map as PNG, SVG or CSV, as the ending of ``path`` says, in the colours of ``class``, ``prediction``,
+        ``correctness`` or ``none``; a Problem with the outcome follows."""
 
 
 class Bridge(QObject):

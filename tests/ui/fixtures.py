@@ -35,6 +35,9 @@ from deepvis.messages import (
     LibrariesChanged,
     LibraryInfo,
     LoadProgress,
+    MapContent,
+    MapInfo,
+    MapOpened,
     ModelCard,
     NetworkInfo,
     NetworkReady,
@@ -366,6 +369,7 @@ class FakeBackend:
         self._frozen = False
         self.kept: dict[str, GalleryContent] = {}
         self._deleted: list[dict[str, GalleryContent]] = []
+        self.map_contents: dict[str, MapContent] = {}
         self.shelf = FakeShelf()
 
     # what a test does
@@ -563,6 +567,26 @@ class FakeBackend:
         self.calls.append(("library_undelete",))
         self.shelf.undelete()
         self.send(LibrariesChanged())
+
+    def maps(self) -> tuple[MapInfo, ...]:
+        return tuple(content.info for content in self.map_contents.values())
+
+    def map_open(self, folder: str) -> None:
+        self.calls.append(("map_open", folder))
+        content = self.map_contents.get(folder)
+        self.send(MapOpened(folder, content, "" if content is not None else "It is not there; make it again"))
+
+    def map_place(self, folder: str, frame: int, features: Any) -> None:
+        self.calls.append(("map_place", folder, frame, features))
+
+    def map_picture(self, folder: str, index: int, whole: bool) -> None:
+        self.calls.append(("map_picture", folder, index, whole))
+
+    def map_picture_file(self, folder: str, index: int) -> None:
+        self.calls.append(("map_picture_file", folder, index))
+
+    def map_export(self, folder: str, path: str, coloring: str) -> None:
+        self.calls.append(("map_export", folder, path, coloring))
 
     def report_status(self) -> None:
         """The engine's figures have come."""
