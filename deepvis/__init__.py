@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deepvis.backend import methods, runs
+    from deepvis.backend.library import Library, libraries
     from deepvis.backend.network import Network
     from deepvis.backend.zoo import load, models
 
 __version__ = "0.1.0"
-__all__ = ["Network", "__version__", "load", "methods", "models", "runs"]
+__all__ = ["Library", "Network", "__version__", "libraries", "load", "methods", "models", "runs"]
 
 _HOMES = {
+    "Library": ("deepvis.backend.library", "Library"),
     "Network": ("deepvis.backend.network", "Network"),
+    "libraries": ("deepvis.backend.library", "libraries"),
     "load": ("deepvis.backend.zoo", "load"),
     "models": ("deepvis.backend.zoo", "models"),
     "methods": ("deepvis.backend.methods", None),

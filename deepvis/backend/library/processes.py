@@ -12,6 +12,10 @@ import torch.distributed as dist
 from deepvis.backend.library.errors import LibraryError
 
 
+class FirstProcessError(LibraryError):
+    """The first process raised something and says what; the others end as well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Processes:
     """This process among those that scan together; they all call the same methods in the same order.
@@ -43,7 +47,7 @@ class Processes:
     def from_first(self, work: Callable[[], Any]) -> Any:
         """What ``work`` returns in the first process, in all of them; what it raises there ends all of them.
 
-        Raises in the others LibraryError with the same message.
+        Raises FirstProcessError in the others.
         """
         if self.count == 1:
             return work()
@@ -60,7 +64,7 @@ class Processes:
             raise error
         done, value = outcome[0]
         if not done:
-            raise LibraryError("the first process cannot go on", value, "see what it says")
+            raise FirstProcessError("the first process cannot go on", value, "see what it says")
         return value
 
     def wait(self) -> None:

@@ -95,7 +95,7 @@ class Scan:
     def _wanted(self) -> Manifest:
         """What this scan would write into a new library."""
         options, source = self._options, self._source
-        size = options.input_size
+        size = options.size
         preprocessing = self._net.preprocessing if size is None else self._net.preprocessing.at((size, size))
         names = chosen_layers(self._net, options.layers)
         net = in_precision(self._net, options.precision)
@@ -189,7 +189,7 @@ class Scan:
         note = ""
         if result.facts["not_finite"]:
             note = f"{result.facts['not_finite']} units answered some pictures with values that are not finite"
-        detail = {"library": str(folder), "revision": library.revision}
+        detail = {"library": str(folder), "revision": library.revision, "total": library.total}
         metrics = {"pictures": float(library.count), "skipped": float(len(library.skipped)), "pictures_per_second": 0.0}
         return RunUpdate(blocks, blocks, result.image, metrics, result, detail, note=note)
 
@@ -235,7 +235,11 @@ class _Told:
             "skipped": float(len(state.skipped)),
             "pictures_per_second": rate,
         }
-        detail: dict[str, Any] = {"library": str(self._start.folder), "revision": state.revision}
+        detail: dict[str, Any] = {
+            "library": str(self._start.folder),
+            "revision": state.revision,
+            "total": self._manifest.total,
+        }
         return RunUpdate(blocks, self._manifest.blocks, self._image, metrics, detail=detail)
 
 

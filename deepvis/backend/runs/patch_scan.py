@@ -20,15 +20,16 @@ class PatchScan:
     ``steps(net, pictures)`` takes anything that :func:`deepvis.backend.picture_sets.open_set` takes, and yields one
     update a block of 32 pictures. ``update.metrics``: ``pictures`` (scanned so far), ``skipped`` (of these, which could
     not be read), ``pictures_per_second``. ``update.image``: the strongest patches so far of a few units.
-    ``update.detail``: ``library``, the folder as text, and ``revision``, which grows when there is more to read in it.
+    ``update.detail``: ``library``, the folder as text, ``revision``, which grows when there is more to read in it, and
+    ``total``, the pictures of the set.
     The last update's ``result`` names the folder in ``facts["library"]``; its ``arrays`` are the values, pictures,
     positions, maximum and mean of each layer, by names such as ``conv4 values`` (see
     :class:`deepvis.backend.library.LayerRecord`). A library that is complete already is answered with one update.
 
     A scan that was closed or killed goes on where it was when the same scan is begun again, and the library is the
     same, to the bit. Where torch.distributed is initialised, the processes share the set and one library; this, too,
-    changes nothing in it. On a CPU the number of threads may change the last bits of some networks, so a scan goes on with the
-    number with which it was begun.
+    changes nothing in it. On a CPU the number of threads may change the last bits of some networks, so a scan goes on
+    with the number with which it was begun.
 
     Raises LibraryError where the folder holds another scan or is being written, SourceError where there is no such set,
     ValueError for a set without pictures, KeyError for a layer that is not there.
@@ -49,7 +50,7 @@ class PatchScan:
     top: int = option(9, help="Strongest patches a unit, one a picture", minimum=1, maximum=100)
     folder: str | None = option(None, help="Where the library is written; none: beside the gallery", role="folder")
     fit: Literal["crop", "stretch"] = option("crop", help="Whether pictures are cropped to the input or stretched")
-    input_size: int | None = option(
+    size: int | None = option(
         None,
         help="Side of the network's input, where it takes others; none: its own",
         minimum=8,

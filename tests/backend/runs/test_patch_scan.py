@@ -93,7 +93,7 @@ def test_500_pictures_of_tinynet_equal_a_loop(tmp_path: Path) -> None:
     labels = np.arange(500) % 4
     layers = ("conv2", "conv4", "conv7", "fc")
     library, updates = scanned(
-        net, list(zip(images, labels.tolist(), strict=True)), tmp_path / "library", layers=layers, input_size=32
+        net, list(zip(images, labels.tolist(), strict=True)), tmp_path / "library", layers=layers, size=32
     )
     assert library.layers == layers
     assert (library.count, library.total, library.complete) == (500, 500, True)
@@ -117,7 +117,7 @@ def test_torchvision_networks_equal_a_loop(
 ) -> None:
     net = deepvis.load(name, device="cpu", weights="random")
     images = coloured_noise(41)
-    library, _ = scanned(net, images, tmp_path, layers=layers, input_size=64, top=5)
+    library, _ = scanned(net, images, tmp_path, layers=layers, size=64, top=5)
     for layer in layers:
         check_layer(library, layer, single_maps(net, images, layer, 64), np.full(41, -1), 1e-4)
     # The features times the weights of the last linear layer are the logits.
@@ -141,7 +141,9 @@ def test_equal_values_go_to_the_first_picture_and_the_first_place(tmp_path: Path
             for rank, index in enumerate(best):
                 flat = int(np.argmax(maps[index][unit]))
                 assert record.positions[unit, rank].tolist() == list(divmod(flat, 8))
-    assert library.layer("colours").values[4].tolist() == [-1.0] * 9, "a layer is seen before it is overwritten in place"
+    assert library.layer("colours").values[4].tolist() == [-1.0] * 9, (
+        "a layer is seen before it is overwritten in place"
+    )
     assert library.layer("relu").dead.tolist() == [0, 0, 0, 0, 1]
     assert library.layer("relu").values[4].tolist() == [0.0] * 9
 
