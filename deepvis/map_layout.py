@@ -10,7 +10,14 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from deepvis.messages.maps import MapPictures
 from deepvis.messages.vocabulary import FloatArray, UInt8Array
+
+COLORINGS = ("class", "prediction", "correctness", "none")
+"""By what the pictures of a map are coloured."""
+
+_RIGHT, _WRONG = (91, 211, 154), (255, 107, 107)
+_RIGHT_ON_LIGHT, _WRONG_ON_LIGHT = (26, 138, 84), (208, 48, 48)
 
 _GOLDEN = 0.6180339887498949
 
@@ -63,6 +70,36 @@ def spread(points: FloatArray, most: int | None = None) -> FloatArray:
                 break
         place = int(distance.argmax())
     return result
+
+
+def color_groups(pictures: MapPictures, coloring: str) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
+    """The group of each picture, int32 (N,), -1: none, and the groups' names.
+
+    Parameters
+    ----------
+    coloring : ``class`` (what the set names), ``prediction``, ``correctness`` or ``none``.
+
+    Raises
+    ------
+    ValueError : another coloring.
+    """
+    count = len(pictures)
+    if coloring == "class":
+        return pictures.labels, pictures.classes
+    if coloring == "prediction":
+        return pictures.predicted, pictures.network_labels
+    if coloring == "correctness":
+        return pictures.correct.astype(np.int32), ("wrong", "right")
+    if coloring == "none":
+        return np.full(count, -1, np.int32), ()
+    raise ValueError(f"coloring {coloring!r} is unknown: it is {', '.join(COLORINGS[:-1])} or {COLORINGS[-1]}")
+
+
+def group_colors(names: tuple[str, ...], coloring: str, *, dark: bool = True) -> UInt8Array:
+    """A colour a group, uint8 (groups, 3) RGB."""
+    if coloring == "correctness":
+        return np.array([_WRONG, _RIGHT] if dark else [_WRONG_ON_LIGHT, _RIGHT_ON_LIGHT], np.uint8)
+    return class_colors(len(names), dark=dark)
 
 
 def class_colors(count: int, *, dark: bool = True) -> UInt8Array:

@@ -4,47 +4,14 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from deepvis.map_layout import class_colors, spread
+from deepvis.map_layout import color_groups, group_colors, spread
 from deepvis.messages import FloatArray, MapPictures, UInt8Array
 
 GROUND = (20, 22, 26)
 PLAIN = (152, 161, 172)
-RIGHT, WRONG = (91, 211, 154), (255, 107, 107)
 
 _MARGIN = 0.04
-COLORINGS = ("class", "prediction", "correctness", "none")
-
-
-def color_groups(pictures: MapPictures, coloring: str) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
-    """The group of each picture, int32 (N,), -1: none, and the groups' names.
-
-    Parameters
-    ----------
-    coloring : ``class`` (what the set names), ``prediction``, ``correctness`` or ``none``.
-
-    Raises
-    ------
-    ValueError : another coloring.
-    """
-    count = len(pictures)
-    if coloring == "class":
-        return pictures.labels, pictures.classes
-    if coloring == "prediction":
-        return pictures.predicted, pictures.network_labels
-    if coloring == "correctness":
-        return pictures.correct.astype(np.int32), ("wrong", "right")
-    if coloring == "none":
-        return np.full(count, -1, np.int32), ()
-    raise ValueError(f"coloring {coloring!r} is unknown: it is {', '.join(COLORINGS[:-1])} or {COLORINGS[-1]}")
-
-
-def group_colors(names: tuple[str, ...], coloring: str, *, dark: bool = True) -> UInt8Array:
-    """A colour a group, uint8 (groups, 3) RGB."""
-    if coloring == "correctness":
-        return np.array([WRONG, RIGHT] if dark else [(208, 48, 48), (26, 138, 84)], np.uint8)
-    return class_colors(len(names), dark=dark)
 
 
 def point_colors(pictures: MapPictures, coloring: str) -> UInt8Array:

@@ -13,7 +13,8 @@ import numpy as np
 
 from deepvis.backend.atomic_file import StrPath, atomic
 from deepvis.backend.export import write_png
-from deepvis.backend.maps.drawing import GROUND, color_groups, draw_thumbnails, point_colors, to_pixels
+from deepvis.backend.maps.drawing import GROUND, draw_thumbnails, point_colors, to_pixels
+from deepvis.map_layout import color_groups
 from deepvis.messages import MapContent, MapPictures
 
 ENDINGS = (".png", ".svg", ".csv")
