@@ -67,8 +67,8 @@ def _complete(parser: CommandParser) -> None:
         action="append",
         default=[],
         type=_unit,
-        help="with --export: write this unit's patches one by one, at their own size, instead of sheets and tables; may "
-        "be given several times",
+        help="with --export: write this unit's patches one by one, at their own size, instead of sheets and tables; "
+        "may be given several times",
     )
     add_presets(parser, run.presets)
     add_run_options(parser, run)

@@ -30,14 +30,17 @@ def deepvis_set(pictures: object):
     return open_set(pictures)  # type: ignore[arg-type]
 
 
-def single_maps(net: Network, images: Sequence[UInt8Array], layer: str, size: int) -> list[np.ndarray]:
-    """The layer's maps for each picture by itself, (C, H, W)."""
-    found = []
+def single_maps(
+    net: Network, images: Sequence[UInt8Array], layers: Sequence[str], size: int
+) -> dict[str, list[np.ndarray]]:
+    """The layers' maps for each picture by itself, (C, H, W)."""
+    found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
     for image in images:
         with torch.inference_mode():
-            _, captured = net.run(net.preprocess(image, size=(size, size)), [layer])
-        maps = net.arrange(captured[layer], layer)[0].numpy()
-        found.append(maps.copy() if maps.ndim == 3 else maps[:, None, None].copy())
+            _, captured = net.run(net.preprocess(image, size=(size, size)), layers)
+        for layer in layers:
+            maps = net.arrange(captured[layer], layer)[0].numpy()
+            found[layer].append(maps.copy() if maps.ndim == 3 else maps[:, None, None].copy())
     return found
 
 
@@ -98,8 +101,8 @@ def test_500_pictures_of_tinynet_equal_a_loop(tmp_path: Path) -> None:
     assert library.layers == layers
     assert (library.count, library.total, library.complete) == (500, 500, True)
     assert [update.step for update in updates] == [*range(1, 17), 16], "one step a block of 32, and the result"
-    for layer in layers:
-        check_layer(library, layer, single_maps(net, images, layer, 32), labels, 1e-4)
+    for layer, maps in single_maps(net, images, layers, 32).items():
+        check_layer(library, layer, maps, labels, 1e-4)
     logits = torch.cat([net.forward(net.preprocess(image, size=(32, 32))) for image in images])
     assert (library.predicted == logits.argmax(1).numpy()).mean() > 0.99
     np.testing.assert_allclose(library.probability, torch.softmax(logits, 1).amax(1).numpy(), atol=1e-3)
@@ -118,8 +121,8 @@ def test_torchvision_networks_equal_a_loop(
     net = deepvis.load(name, device="cpu", weights="random")
     images = coloured_noise(41)
     library, _ = scanned(net, images, tmp_path, layers=layers, size=64, top=5)
-    for layer in layers:
-        check_layer(library, layer, single_maps(net, images, layer, 64), np.full(41, -1), 1e-4)
+    for layer, maps in single_maps(net, images, layers, 64).items():
+        check_layer(library, layer, maps, np.full(41, -1), 1e-4)
     # The features times the weights of the last linear layer are the logits.
     last = net.module.get_submodule(features[1])
     expected = torch.cat([net.forward(net.preprocess(image, size=(64, 64))) for image in images])
@@ -132,7 +135,7 @@ def test_equal_values_go_to_the_first_picture_and_the_first_place(tmp_path: Path
     net, images = colour_network(), few_levels(70)
     library, _ = scanned(net, images, tmp_path, layers=("colours", "relu"))
     for name in ("colours", "relu"):
-        maps = single_maps(net, images, name, 8)
+        maps = single_maps(net, images, [name], 8)[name]
         record = library.layer(name)
         for unit in range(5):
             maxima = [each[unit].max() for each in maps]
@@ -291,7 +294,7 @@ def test_values_that_are_no_numbers_never_win_and_are_counted(tmp_path: Path) ->
     assert (record.pictures[1, 8:] == -1).all()
     assert np.isfinite(record.values[0]).all()
     whole = [index for index in range(10) if index not in (2, 5)]
-    maps = single_maps(net, images, "out", 8)
+    maps = single_maps(net, images, ["out"], 8)["out"]
     np.testing.assert_allclose(record.mean, np.mean([maps[index].mean((1, 2)) for index in whole], 0), rtol=1e-5)
     even = np.mean([maps[index].max((1, 2)) for index in whole if index % 2 == 0], 0)
     np.testing.assert_allclose(record.class_means[:, 0], even, rtol=1e-5)

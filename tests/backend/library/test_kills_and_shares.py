@@ -1,0 +1,77 @@
+"""Scans that are killed and go on, or are shared by processes, leave the same library to the bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepvis.backend.library import Library
+from tests.backend.library.pictures import coloured_noise, write_pictures
+
+ROOT = Path(__file__).resolve().parents[3]
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked, which this system cannot")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """200 pictures of three classes, two of which cannot be read."""
+    folder = write_pictures(tmp_path_factory.mktemp("set"), coloured_noise(200), ("bird", "cat", "dog"))
+    for place in ("bird/0010.png", "dog/0190.png"):
+        (folder / place).write_bytes(b"broken")
+    return folder
+
+
+def forked_scans(kind: str, pictures: Path, folder: Path) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.backend.library.forked_scans", kind, str(pictures), str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def arrays(folder: Path) -> dict[str, np.ndarray]:
+    """Every array of a library that is complete."""
+    (state,) = folder.glob("state-*")
+    return {path.name: np.load(path) for path in (*folder.glob("*.npy"), *state.glob("*.npy"))}
+
+
+def check_same(folder: Path, other: Path) -> None:
+    library = Library(folder)
+    assert library.complete
+    assert (library.count, int(library.valid.sum())) == (200, 198)
+    assert [title for title, _ in library.skipped] == ["bird/0010.png", "dog/0190.png"]
+    mine, expected = arrays(folder), arrays(other)
+    assert len(expected) >= 17
+    assert mine.keys() == expected.keys()
+    for name, array in mine.items():
+        assert array.tobytes() == expected[name].tobytes(), name
+    left = [path.name for path in folder.iterdir() if path.name.startswith(".") and path.name != ".writer.lock"]
+    assert left == [], "something half-written stays behind"
+
+
+def test_a_scan_killed_at_ten_random_moments_leaves_the_same_library(pictures: Path, tmp_path: Path) -> None:
+    told = forked_scans("kills", pictures, tmp_path)
+    assert told["kills"] == 10
+    for name in told["libraries"]:
+        check_same(tmp_path / name, tmp_path / "whole")
+
+
+def test_one_two_and_four_processes_leave_the_same_library(pictures: Path, tmp_path: Path) -> None:
+    ends = forked_scans("shares", pictures, tmp_path)
+    assert ends["1"] + ends["2"] + ends["4"] + ends["went on"] == [0] * 9
+    assert ends["died"][1] == -9
+    for name in ("2", "4", "died"):
+        check_same(tmp_path / name, tmp_path / "1")
