@@ -43,7 +43,7 @@ def write_pictures(folder: Path, pictures: Sequence[UInt8Array], classes: Sequen
 
 
 class ColourNet(nn.Module):
-    """Layers whose values can be reckoned by hand: colours and differences, their rectified values, a mean and a vector.
+    """Layers whose values can be reckoned by hand: colours and differences, rectified, a mean and a vector.
 
     ``colours``: R, G, B, R - G, and one that is always -1. ``relu`` works in place on it.
     """
