@@ -17,7 +17,7 @@ import math
 import random
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,9 +117,16 @@ def contestants(net: Network) -> dict[str, Map]:
     return named
 
 
-def play(net: Network, data: Path, count: int, largest: float, seed: int) -> tuple[dict[str, int], int, int]:
-    """Hits by method, the number of pictures in the game, and how many were looked at to find them."""
+def play(
+    net: Network, data: Path, count: int, largest: float, seed: int, wanted: Sequence[str] = ()
+) -> tuple[dict[str, int], int, int]:
+    """Hits by method, the number of pictures in the game, and how many were looked at to find them.
+
+    ``wanted``: beginnings of the names of methods that play beside the baseline; none: all of them.
+    """
     games = contestants(net)
+    if wanted:
+        games = {name: game for name, game in games.items() if name.lower().startswith(("centre", *wanted))}
     scores = dict.fromkeys(games, 0)
     played, seen = 0, 0
     for boxed in boxed_pictures(data, largest, seed):
@@ -145,13 +152,23 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=500, help="correctly classified pictures (500)")
     parser.add_argument("--largest-box", type=float, default=0.5, help="share of the picture (0.5)")
     parser.add_argument("--seed", type=int, default=0, help="which pictures (0)")
+    parser.add_argument(
+        "--methods", nargs="+", default=[], metavar="NAME", help="only those whose names begin so, such as occlusion"
+    )
     parser.add_argument("--bf16", action="store_true", help="compute in bf16, as the live view does where it is faster")
     parser.add_argument("--json", metavar="FILE", help="write the figures as well")
     options = parser.parse_args()
     net = deepvis.load(options.network)
     if options.bf16:
         net = net.converted(torch.bfloat16, channels_last=True)
-    scores, played, seen = play(net, options.data, options.pictures, options.largest_box, options.seed)
+    scores, played, seen = play(
+        net,
+        options.data,
+        options.pictures,
+        options.largest_box,
+        options.seed,
+        [name.lower() for name in options.methods],
+    )
     print(f"{played} pictures, of {seen} with a box of at most {options.largest_box:g} of the picture; {net!r}\n")
     print("| method | maximum inside the box |\n|---|---|")
     for name, score in scores.items():
