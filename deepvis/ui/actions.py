@@ -168,6 +168,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
                ("X",), needs=("unit",)),
     ActionSpec("unit.maximise", "Maximise this unit", "Grow a picture that the unit answers to most", "Unit",
                ("Shift+M",), needs=("unit",)),
+    ActionSpec("unit.patches", "Go to the strongest patches",
+               "To the unit's patches in its panel; arrows go through them, Return opens a picture", "Unit",
+               ("Ctrl+Shift+G",), needs=("unit",)),
     ActionSpec("unit.search", "Go to unit…", "Any unit of the layer by number", "Unit", ("Ctrl+U",), needs=("unit",)),
     # Looking back
     ActionSpec("back.toggle", "Back-projection", "Off, gradient, deconvolution, guided", "Looking back",
@@ -198,6 +201,11 @@ ACTIONS: tuple[ActionSpec, ...] = (
                ("Ctrl+Shift+E",), needs=("more",)),
     ActionSpec("lab.enlarge", "Enlarge the run's pictures", "In the mosaic's place; Esc brings them back", "Lab",
                ("Ctrl+E",), checkable=True),
+    ActionSpec("lab.scan", "Scan a set of pictures…",
+               "Find the patches of a folder, a zip, a video or a data set that each unit answers to most", "Lab",
+               ("Ctrl+Shift+F",), needs=("network",)),
+    ActionSpec("lab.scan_samples", "Scan the sample photographs",
+               "Patches of every unit in seconds, from crops of the sample photographs", "Lab", needs=("network",)),
     ActionSpec("lab.dream", "Dream on the live view", "Each frame begins from the last dream blended with it", "Lab",
                ("Shift+D",), checkable=True, needs=("network",)),
     # Gallery

@@ -16,15 +16,23 @@ from deepvis.messages import (
     GalleryExport,
     GalleryOpened,
     GridResult,
+    LayerCorrelation,
+    LayerPatches,
+    LibrariesChanged,
     LoadProgress,
     NetworkFailed,
     NetworkInfo,
     NetworkReady,
     NetworkSpec,
+    PatchBack,
+    PatchExport,
+    PatchOpened,
     Problem,
     ProblemSolved,
     RunStatus,
     SourceStatus,
+    UnitPatches,
+    UnitStatistics,
     ViewResult,
 )
 from deepvis.ui import settings_store as settings
@@ -38,6 +46,7 @@ from deepvis.ui.docks import Docks, make_dock, restore_geometry
 from deepvis.ui.gallery_commands import GalleryCommands
 from deepvis.ui.help_sheet import HelpSheet
 from deepvis.ui.lab_commands import LabCommands
+from deepvis.ui.library_commands import LibraryCommands
 from deepvis.ui.look_memory import look_changes, look_text
 from deepvis.ui.message_panel import MessagePanel
 from deepvis.ui.network_commands import NetworkCommands
@@ -120,14 +129,16 @@ class MainWindow(QMainWindow):
         self.lab_commands = LabCommands(self)
         self.gallery = GalleryCommands(self, backend, store)
         self.unit_images = UnitImages(self.state, backend, self.lab_commands.begin_class_image, self)
+        self.libraries = LibraryCommands(self, backend)
         handlers: dict[str, Callable[..., object]] = {}
         parts = (self.view, self.sources, self.networks, self.captures, self.window_commands, self.lab_commands)
-        for part in (*parts, self.gallery):
+        for part in (*parts, self.gallery, self.libraries):
             handlers |= part.handlers()
         self.actions_ = Actions(handlers, self)
         self.addActions(self.actions_.all())
         self._build(center)
         self._connect()
+        self.libraries.connect()
         self.bridge = Bridge(backend, self)
         self.bridge.result.connect(self.show_result)
         self.bridge.happened.connect(self.show_event)
@@ -154,7 +165,7 @@ class MainWindow(QMainWindow):
         self.unit_panel, self.strongest = UnitPanel(self.state), StrongestPanel(self.state)
         self.lab = LabPanel(self.state, self._backend)
         self.lab.add_side(self.gallery.panel)
-        self.lab.set_large(EnlargedView(self.grid_panel.view, self.grid_panel))
+        self.lab.set_large(EnlargedView(self.grid_panel.stage, self.grid_panel))
         self.unit_menu = UnitMenu(self.grid_panel.view, self.state, self.actions_)
         self.panels = (self.input_panel, self.predictions, self.grid_panel, self.unit_panel, self.strongest, self.lab)
         self.message_panel = MessagePanel(self.log)
@@ -230,6 +241,8 @@ class MainWindow(QMainWindow):
         self.lab.export.connect(self.captures.ask)
         self.lab.changed.connect(self._follow_lab)
         self.unit_panel.maximise.connect(self.unit_images.maximise)
+        self.unit_panel.set_folded(self._store.get(settings.FOLDED))
+        self.unit_panel.folded.connect(lambda names: self._store.set(settings.FOLDED, names))
         self.unit_images.changed.connect(self._show_unit_images)
         self.state.changed.connect(self._show_unit_images)
         self.gallery.changed.connect(lambda: self.actions_.set_available(self._available()))
@@ -242,6 +255,7 @@ class MainWindow(QMainWindow):
         for dock in (self.docks.left, self.docks.right, self.docks.messages, self.docks.lab):
             dock.visibilityChanged.connect(lambda _visible: self._refresh_marks())
             dock.visibilityChanged.connect(lambda _visible: self.requests.visibility_changed())
+        self.docks.right.visibilityChanged.connect(lambda _visible: self.libraries.unit.follow())
 
     # ------------------------------------------------------------------------------------------------------- arriving
 
@@ -304,6 +318,7 @@ class MainWindow(QMainWindow):
             case RunStatus():
                 self.lab.show_status(event)
                 self.unit_images.show_status(event)
+                self.libraries.show_run(event)
                 self.status_bar.show_run(event)
             case GalleryChanged():
                 self.gallery.refresh()
@@ -312,6 +327,17 @@ class MainWindow(QMainWindow):
                 self.gallery.show_opened(event)
             case GalleryExport():
                 self.gallery.show_export(event)
+            case (
+                LibrariesChanged()
+                | UnitStatistics()
+                | UnitPatches()
+                | PatchBack()
+                | LayerPatches()
+                | LayerCorrelation()
+                | PatchOpened()
+                | PatchExport()
+            ):
+                self.libraries.show_event(event)
             case _:
                 return
 

@@ -44,6 +44,7 @@ MIRROR = Setting("source/mirror", True, "Whether cameras are mirrored")
 NETWORK = Setting("network/spec", "", "The network that was shown last (JSON); empty: tinynet")
 RECENT_NETWORKS = Setting("network/recent", cast("tuple[str, ...]", ()), "Networks that were loaded, newest first")
 LOOK = Setting("look/choices", "", "Layer, unit and how the views are drawn (JSON)")
+FOLDED = Setting("unit/folded", cast("tuple[str, ...]", ()), "Sections of the unit panel that are folded away")
 RECENT_COMMANDS = Setting("palette/recent", cast("tuple[str, ...]", ()), "Commands of the palette, newest first")
 CAPTURE_FOLDER = Setting(
     "capture/folder", "", "Where the last snapshot or recording was saved; empty: Pictures, Videos"
@@ -51,7 +52,7 @@ CAPTURE_FOLDER = Setting(
 
 SETTINGS: tuple[Setting[Any], ...] = (
     THEME, GEOMETRY, LAYOUT, TIMINGS, SOURCE, FILE_SOURCE, RECENT_SOURCES, FOLDER, MIRROR, NETWORK, RECENT_NETWORKS,
-    LOOK, RECENT_COMMANDS, CAPTURE_FOLDER,
+    LOOK, FOLDED, RECENT_COMMANDS, CAPTURE_FOLDER,
 )  # fmt: skip
 
 

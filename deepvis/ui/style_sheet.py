@@ -56,6 +56,11 @@ QPushButton[role="primary"]:disabled { background: $raised; color: $disabled; }
 QPushButton[role="flat"], QToolButton[role="flat"] { background: transparent; }
 QPushButton[role="flat"]:hover, QToolButton[role="flat"]:hover { background: $hover; }
 QPushButton[role="flat"]:checked, QToolButton[role="flat"]:checked { background: $accent_ground; }
+QPushButton[role="section"] { background: transparent; font-size: ${f13}px; font-weight: 600; text-align: left;
+    padding: 0; min-height: ${px20}px; border: 1px solid transparent; }
+QPushButton[role="section"]:checked { background: transparent; color: $text; border-color: transparent; }
+QPushButton[role="section"]:hover { color: $accent_text; }
+QPushButton[role="section"]:focus { border-color: $accent; }
 QPushButton[role="link"] { background: transparent; color: $accent_text; text-align: left; }
 QPushButton::menu-indicator, QToolButton::menu-indicator {
     image: url($arrow_down); width: ${px12}px; subcontrol-position: right center; subcontrol-origin: padding;

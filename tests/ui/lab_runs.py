@@ -18,6 +18,7 @@ from skimage.transform import resize
 from deepvis.messages import Prediction, RunResult, RunStatus, RunUpdate
 from deepvis.options import option, options_of
 from tests.ui import occlusion_run
+from tests.ui.map_contents import MAP_OPTIONS
 
 CLASSES = 10
 SIDE = 48
@@ -78,6 +79,15 @@ class EvolutionOptions:
     generations: int = option(200, help="Rounds of children", minimum=1)
 
 
+@dataclass(frozen=True)
+class ScanOptions:
+    """Layers, and where the library goes."""
+
+    layers: tuple[str, ...] = option((), help="Layers to record; none: the usual", role="layers")
+    top: int = option(9, help="Strongest patches a unit", minimum=1, maximum=100)
+    folder: str | None = option(None, help="Where the library is written; none: the usual place", role="folder")
+
+
 RUN_OPTIONS = {
     "class_image": options_of(ClassImageOptions),
     "deepdream": options_of(DreamOptions),
@@ -85,12 +95,14 @@ RUN_OPTIONS = {
     "fooling": options_of(FoolingOptions),
     "evolved_fooling": options_of(EvolutionOptions),
     **occlusion_run.RUN_OPTIONS,
+    "embedding": MAP_OPTIONS,
+    "patch_scan": options_of(ScanOptions),
 }
 RUN_PRESETS: dict[str, Mapping[str, Mapping[str, Any]]] = {
     "class_image": {"Fast preview": {"iterations": 96}, "Plain": {"recipe": "l2", "decay": 0.25}},
     "occlusion": {"Fine": {"patch": 24, "stride": 6}, "Blurred": {"fill": "blur"}},
 }
-RUN_NEEDS = {"class_image": "nothing", "evolved_fooling": "nothing"}
+RUN_NEEDS = {"class_image": "nothing", "evolved_fooling": "nothing", "patch_scan": "pictures", "embedding": "pictures"}
 
 
 @lru_cache(maxsize=4)

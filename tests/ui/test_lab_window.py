@@ -61,7 +61,7 @@ def type_into_focus(text: str) -> None:
 def test_every_run_has_a_tab_in_the_order_of_use(lab: MainWindow) -> None:
     tabs = lab.lab.tabs
     titles = [tabs.tabText(place) for place in range(tabs.count())]
-    assert titles == ["Class image", "DeepDream", "Inversion", "Fooling", "Evolution", "Occlusion"]
+    assert titles == ["Class image", "DeepDream", "Inversion", "Fooling", "Evolution", "Occlusion", "Patches"]
     assert list(lab.lab.panels) == list(lab_runs.RUN_OPTIONS)
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDoubleSpinBox, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QDoubleSpinBox, QStackedWidget, QVBoxLayout, QWidget
 
 from deepvis.colormaps import DIVERGING
-from deepvis.messages import BOOSTS, COLORMAPS, GAMMAS, Size, ViewResult
+from deepvis.messages import BOOSTS, COLORMAPS, GAMMAS, GridResult, LayerCorrelation, LayerPatches, Size, ViewResult
 from deepvis.ui import theme
+from deepvis.ui.look import PATCHES
 from deepvis.ui.panels.controls import CHROME, Choice, FlowLayout, IconButton, label, pair, row
 from deepvis.ui.panels.layer_strip import LayerStrip
+from deepvis.ui.panels.patches_mosaic import patches_grid, same_places
+from deepvis.ui.panels.scan_offer import ScanOffer
 from deepvis.ui.view_state import ViewState
 from deepvis.ui.views.color_scale import ColorScale
+from deepvis.ui.views.correlation_view import CorrelationView
 from deepvis.ui.views.grid_view import GridView
+from deepvis.ui.views.mosaic import shown_tile
 
 _RANGES = (("Each unit", "unit"), ("Whole layer", "layer"), ("Fixed", "fixed"), ("Smooth", "smooth"))
 
@@ -39,12 +46,21 @@ class GridPanel(QWidget):
         self.setAccessibleName("Layer")
         self.strip = LayerStrip(state)
         self.view = GridView()
+        self.correlation = CorrelationView()
+        self.offer = ScanOffer(centred=True)
+        self.stage = QStackedWidget()
+        for page in (self.view, self.correlation, self.offer):
+            self.stage.addWidget(page)
+        self._live: GridResult | None = None
+        self._patches: LayerPatches | None = None
+        self._missing = False
+        self._shown = ""
         self._make_controls()
         column = QVBoxLayout(self)
         column.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
         column.setSpacing(theme.SMALL)
         column.addWidget(self.strip)
-        column.addWidget(self.view, 1)
+        column.addWidget(self.stage, 1)
         column.addWidget(self._controls)
         self._connect()
         self._renew()
@@ -64,7 +80,13 @@ class GridPanel(QWidget):
         grid = result.grid
         if grid is None:
             if result.request.grid is None:
+                self._live = None
                 self.view.set_result(None)
+            return
+        before, self._live = self._live, grid
+        if self.state.look.show in ("patches", "correlation"):
+            if not same_places(before, grid):
+                self._show_patches()
             return
         self.view.set_result(grid)
         self._zoom(result)
@@ -72,9 +94,91 @@ class GridPanel(QWidget):
             self.view.set_value(result.probe)
         self.scale.set_scale(DIVERGING if grid.signed else grid.request.colormap, grid.low, grid.high)
 
+    @property
+    def tile_side(self) -> int:
+        """The side in device pixels that a tile of patches has on the screen."""
+        layer = self.state.layer
+        units = layer.channels if layer is not None else 1
+        live = self._live
+        if live is not None and len(live.order) == units:
+            rows, columns = live.rows, live.columns
+        else:
+            columns = math.ceil(math.sqrt(units))
+            rows = -(-units // columns)
+        return max(1, min(shown_tile((1, 1), (rows, columns), self.room, 1)))
+
+    def show_library(self, patches: LayerPatches | None, correlation: LayerCorrelation | None, missing: bool) -> None:
+        """Take what libraries know of the shown layer; ``missing``: none has it."""
+        changed = patches is not self._patches
+        self._patches, self._missing = patches, missing
+        self.correlation.set_correlation(correlation)
+        if correlation is not None:
+            problem = correlation.problem
+            self.correlation.set_placeholder(problem)
+            left = len(correlation.left_out)
+            word = (
+                f"{left} unit{'s' if left > 1 else ''} that never change{'' if left > 1 else 's'} left out · "
+                if left
+                else ""
+            )
+            self.about.setText(f"{word}{correlation.pictures:,} pictures".replace(",", "\u202f"))
+        else:
+            self.correlation.set_placeholder("Comparing the units")
+            self.about.setText("")
+        if changed:
+            self._show_patches()
+        self._show_page()
+
+    def _show_patches(self) -> None:
+        """Show the tiles of the layer in the mosaic's place."""
+        if self.state.look.show != "patches":
+            return
+        layer, patches = self.state.layer, self._patches
+        if patches is None or layer is None or patches.layer != layer.name:
+            self.view.set_result(None)
+            self.view.set_placeholder("Reading the patches")
+            return
+        ground = QColor(theme.current().raised).rgb()
+        self.view.set_result(patches_grid(patches, self._live, layer.size, ground))
+
+    def _show_page(self) -> None:
+        show = self.state.look.show
+        page: QWidget = self.view
+        if show in ("patches", "correlation"):
+            page = self.offer if self._missing and self.state.info is not None else self.view
+            if show == "correlation" and page is self.view:
+                page = self.correlation
+        if self.stage.currentWidget() is not page:
+            focused = self.stage.currentWidget() is not None and self.stage.currentWidget().hasFocus()
+            self.stage.setCurrentWidget(page)
+            if focused:
+                page.setFocus()
+
     def follow(self) -> None:
         """Set every control from ``state.look``."""
         look = self.state.look
+        if look.show != self._shown:
+            self._shown = look.show
+            names = {"patches": "Strongest patches of the layer", "correlation": "Correlation of the units"}
+            self.view.setAccessibleName(names.get(look.show, "Activations of the layer"))
+            if look.show in ("activation", "gradient"):
+                if self._live is not None and self._live.request.layer == look.layer:
+                    self.view.set_result(self._live)
+            else:
+                self._show_patches()
+        live = look.show in ("activation", "gradient")
+        for part in self._of_activations:
+            part.setVisible(live)
+        self.sort_pair.setVisible(look.show != "correlation")
+        self.zoom.setVisible(look.show != "correlation")
+        self.patches_pair.setVisible(look.show == "patches")
+        self.order_pair.setVisible(look.show == "correlation")
+        self.about.setVisible(look.show == "correlation")
+        self.correlation_scale.setVisible(look.show == "correlation")
+        self.patches.set_value(look.patches)
+        self.order.set_value(look.clustered)
+        self.correlation.set_chosen(look.unit)
+        self._show_page()
         for choice, value in (
             (self.show_what, look.show),
             (self.range, look.range),
@@ -84,7 +188,7 @@ class GridPanel(QWidget):
             (self.colormap, look.colormap),
         ):
             choice.set_value(value)
-        self._fixed.setVisible(look.range == "fixed")
+        self._fixed.setVisible(look.range == "fixed" and live)
         for box, bound in zip((self.low, self.high), look.fixed, strict=True):
             if box.value() != bound:
                 blocked = box.blockSignals(True)
@@ -128,15 +232,29 @@ class GridPanel(QWidget):
         self._controls = QWidget()
         self._controls.setAccessibleName("How the layer is drawn")
         self._controls.setProperty(CHROME, True)
+        self.patches = Choice(
+            "Patches", "How many of a unit's strongest patches stand in its tile", [(str(n), n) for n in PATCHES]
+        )
+        self.order = Choice(
+            "Order",
+            "Units that go together beside each other (joined by mean distance), or by number",
+            (("Alike together", True), ("By number", False)),
+        )
+        self.about = label("", "quiet")
+        self.correlation_scale = ColorScale(bar_width=48)
+        self.correlation_scale.set_scale(DIVERGING, -1.0, 1.0)
         flow = FlowLayout(self._controls, spacing=theme.SMALL)
         flow.addWidget(self.show_what)
-        flow.addWidget(pair("Range", self.range))
-        flow.addWidget(self._fixed)
-        for text, control in (("Boost", self.boost), ("Gamma", self.gamma), ("Sort", self.sort)):
-            flow.addWidget(pair(text, control))
-        colors = QWidget()
+        ranges, colors = pair("Range", self.range), QWidget()
+        boosts, gammas = pair("Boost", self.boost), pair("Gamma", self.gamma)
+        self.sort_pair = pair("Sort", self.sort)
+        self.patches_pair, self.order_pair = pair("Patches", self.patches), pair("Order", self.order)
         colors.setLayout(row(self.colormap, self.scale))
-        for widget in (colors, self.zoom):
+        self._of_activations = (ranges, boosts, gammas, colors)
+        for widget in (
+            ranges, self._fixed, boosts, gammas, self.sort_pair, colors, self.patches_pair, self.order_pair,
+            self.correlation_scale, self.about, self.zoom,
+        ):  # fmt: skip
             flow.addWidget(widget)
 
     @staticmethod
@@ -159,6 +277,9 @@ class GridPanel(QWidget):
         self.gamma.chosen.connect(lambda gamma: self._set(gamma=gamma))
         self.sort.chosen.connect(lambda sort: self._set(sort=sort))
         self.colormap.chosen.connect(lambda name: self._set(colormap=name))
+        self.patches.chosen.connect(lambda count: self._set(patches=count))
+        self.order.chosen.connect(lambda clustered: self._set(clustered=clustered))
+        self.correlation.unit_clicked.connect(lambda unit: self._set(unit=unit))
         self.zoom.clicked.connect(lambda on: self._set(zoomed=on))
         self.low.valueChanged.connect(lambda low: self._set(fixed=(low, max(low, state.look.fixed[1]))))
         self.high.valueChanged.connect(lambda high: self._set(fixed=(min(high, state.look.fixed[0]), high)))
@@ -166,6 +287,7 @@ class GridPanel(QWidget):
         self.view.unit_double_clicked.connect(lambda unit: self._set(unit=unit, zoomed=not state.look.zoomed))
         self.view.room_changed.connect(self.room_changed)
         theme.theme_changed.connect(self._scale_bounds)
+        theme.theme_changed.connect(self._show_patches)
         self._scale_bounds()
         self.view.hovered.connect(lambda *_: self.probe_changed.emit())
         self.view.left.connect(self.probe_changed)
@@ -201,6 +323,7 @@ class GridPanel(QWidget):
         labels = info.labels if info is not None else ()
         waiting = "Loading the network. Its layers appear here" if info is None else "Waiting for the first activations"
         self.view.set_placeholder(waiting)
+        self._live = None
         self.view.set_result(None)
         self._labels = labels
         self.scale.clear()

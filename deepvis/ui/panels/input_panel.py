@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QSlider, QWidget
 
-from deepvis.messages import COLORMAPS, NetworkInfo, OverlayResult, Size, ViewResult
+from deepvis.messages import COLORMAPS, Box, NetworkInfo, OverlayResult, Size, ViewResult
 from deepvis.ui import theme
 from deepvis.ui.panels.controls import CHROME, Choice, FlowLayout, Panel, label, pair, row
 from deepvis.ui.view_state import ViewState
@@ -21,6 +21,8 @@ _KINDS = (
     ("Unit's map", "unit"),
 )
 _LARGEST_INPUT = 512
+PASSING_MS = 4000
+"""How long a box is outlined that only shows where something is."""
 
 
 class InputPanel(Panel):
@@ -71,6 +73,13 @@ class InputPanel(Panel):
         self.body.addWidget(self.note)
         self.body.addWidget(fits)
         self.body.addStretch(1)
+        self._seen: Box = (0.0, 0.0, 1.0, 1.0)
+        self._frame_size: Size = (1, 1)
+        self._passing: tuple[Box, Size] | None = None
+        self._passing_timer = QTimer(self)
+        self._passing_timer.setSingleShot(True)
+        self._passing_timer.setInterval(PASSING_MS)
+        self._passing_timer.timeout.connect(self._forget_passing)
         self._connect()
         self._renew()
 
@@ -96,7 +105,33 @@ class InputPanel(Panel):
         whole = top <= 0 and left <= 0 and bottom >= height and right >= width
         self.view.set_seen(None if whole else result.seen)
         self._show_overlay(result.overlay)
+        self._seen, self._frame_size = result.seen, (height, width)
         self._show_field(result.input_size)
+
+    def mark_for_a_moment(self, box: Box, size: Size) -> None:
+        """Outline a box for some seconds, once a picture of ``size`` (height, width) is shown; the box is in its
+        pixels."""
+        self._passing = (box, size)
+        self._passing_timer.start()
+
+    def _passing_mark(self) -> Box | None:
+        """The box that is outlined for a moment, in [0, 1] over what is seen."""
+        if self._passing is None:
+            return None
+        (top, left, bottom, right), size = self._passing
+        if size != self._frame_size:
+            return None
+        above, before, below, behind = self._seen
+        height, width = max(below - above, 1e-9), max(behind - before, 1e-9)
+        return (
+            max(0.0, (top - above) / height), max(0.0, (left - before) / width),
+            min(1.0, (bottom - above) / height), min(1.0, (right - before) / width),
+        )  # fmt: skip
+
+    def _forget_passing(self) -> None:
+        self._passing = None
+        if self.state.look.position is None:
+            self.view.set_mark(None)
 
     def follow(self) -> None:
         """Set every control from ``state.look``."""
@@ -144,7 +179,7 @@ class InputPanel(Panel):
         """Outline the receptive field of the position that was chosen in the unit's map."""
         layer, position = self.state.layer, self.state.look.position
         if layer is None or layer.receptive_field is None or position is None:
-            self.view.set_mark(None)
+            self.view.set_mark(self._passing_mark())
             return
         top, left, bottom, right = layer.receptive_field.box(*position)
         height, width = input_size

@@ -21,6 +21,7 @@ from deepvis.ui.panels.occlusion_view import OcclusionView
 from deepvis.ui.panels.pictures_view import PicturesView
 from deepvis.ui.panels.run_kind import RunKind
 from deepvis.ui.panels.run_panel import RunPanel
+from deepvis.ui.panels.scan_view import ScanView
 from deepvis.ui.view_state import ViewState
 
 KINDS: tuple[RunKind, ...] = (
@@ -66,6 +67,14 @@ KINDS: tuple[RunKind, ...] = (
         OcclusionView,
         plots="largest_drop",
         freezes=True,
+    ),
+    RunKind(
+        "patch_scan",
+        "Patches",
+        "Choose pictures and press Start to find those that each unit answers to most",
+        ScanView,
+        plots="pictures_per_second",
+        pictures=True,
     ),
 )
 

@@ -148,6 +148,12 @@ def run_text(run: RunStatus, ahead: int = 0, after: str = "") -> str:
     """
     update = run.update
     steps = f"step {update.step} of {update.total}" if update is not None else ""
+    pictures = update.metrics.get("pictures") if update is not None else None
+    if update is not None and pictures is not None:
+        # What goes through pictures is counted in them, and not in the batches that it makes of them.
+        rate = update.metrics.get("pictures_per_second", 0.0)
+        steps = f"{int(pictures):,} pictures".replace(",", "\u202f")
+        steps += f" · {rate:.0f} a second" if rate and run.state == "running" else ""
     left = f"{clock(run.left + 0.999)} left" if run.left is not None else ""
     if run.state == "queued":
         before = f"{ahead} before it" if ahead else f"{after} goes on" if after else ""
@@ -155,7 +161,9 @@ def run_text(run: RunStatus, ahead: int = 0, after: str = "") -> str:
     elif run.state == "running":
         parts = [steps or "running", left]
     elif run.state == "done":
-        total = f"{update.total} steps in {clock(run.elapsed)}" if update is not None else ""
+        total = (
+            f"{steps if pictures is not None else f'{update.total} steps'} in {clock(run.elapsed)}" if update else ""
+        )
         parts = ["done", total]
     else:
         parts = [run.state, steps]

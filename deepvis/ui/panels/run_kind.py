@@ -40,6 +40,7 @@ class RunKind:
     plots : the figure whose course is shown at first, where the run has it.
     freezes : whether starting it on the present frame holds that frame, because its result lies over it.
     live : whether it can go on on the live view as well.
+    pictures : whether it goes through a set of pictures, instead of working on one.
     """
 
     name: str
@@ -49,3 +50,4 @@ class RunKind:
     plots: str = ""
     freezes: bool = False
     live: bool = False
+    pictures: bool = False

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from deepvis.messages import Frame, Problem, RunStatus, ViewResult
@@ -22,6 +22,7 @@ from deepvis.ui.panels.run_controls import RunControls
 from deepvis.ui.panels.run_input import PRESENT, RunInput
 from deepvis.ui.panels.run_kind import RunKind
 from deepvis.ui.panels.run_list import RunList
+from deepvis.ui.panels.scan_input import ScanInput
 from deepvis.ui.view_state import ViewState
 from deepvis.ui.views.course import Course
 
@@ -66,7 +67,8 @@ class RunPanel(QWidget):
         self.runs = RunList()
         self.setAccessibleName(kind.title)
         self.form = OptionForm()
-        self.input = RunInput()
+        self.input: RunInput | ScanInput = ScanInput() if kind.pictures else RunInput()
+        self.setAcceptDrops(kind.pictures)
         self.controls = RunControls(kind.title, kind.plots)
         self.view: Any = kind.make_view()
         self.live: LiveDream | None = LiveDream(state) if kind.live else None
@@ -198,6 +200,16 @@ class RunPanel(QWidget):
         if status.state == "running" and self.runs.chosen_id == status.id:
             self.controls.show_progress(status, self.runs.ahead(status.id))
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take a folder, a zip or a video where the run goes through one."""
+        if isinstance(self.input, ScanInput):
+            self.input.dragEnterEvent(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Go through what was dropped."""
+        if isinstance(self.input, ScanInput):
+            self.input.dropEvent(event)
+
     def showEvent(self, event: QShowEvent) -> None:
         """Show what has come meanwhile."""
         super().showEvent(event)
@@ -273,7 +285,7 @@ class RunPanel(QWidget):
         self.view.show()
 
     def use_file(self, path: str) -> None:
-        """Take the picture from this file, or from ``sample:cat``."""
+        """Take the picture from this file, or from ``sample:cat``; the pictures from this set."""
         self.input.use(path)
 
     def _control(self, control: str) -> None:

@@ -8,9 +8,13 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QStackedLayout, QWidget
 
-from deepvis.messages import BackResult, FilterPicture, RunUpdate, UInt8Array, UnitResult, ViewResult
+from deepvis.messages import BackResult, FilterPicture, RunStatus, RunUpdate, UInt8Array, UnitResult, ViewResult
 from deepvis.ui import theme
 from deepvis.ui.panels.controls import CHROME, Choice, Figure, FlowLayout, IconButton, Panel, label, row
+from deepvis.ui.panels.section import Section
+from deepvis.ui.panels.unit_patches import UnitPatchesSection
+from deepvis.ui.panels.unit_statistics import UnitStatisticsSection
+from deepvis.ui.unit_library import UnitLibrary
 from deepvis.ui.view_state import ViewState
 from deepvis.ui.views.color_scale import ColorScale
 from deepvis.ui.views.image_view import ImageView
@@ -47,9 +51,11 @@ class UnitPanel(Panel):
     Signals
     -------
     maximise : a person wants a picture that the unit answers to most.
+    folded : names of the sections that are folded away now.
     """
 
     maximise = Signal()
+    folded = Signal(tuple)
 
     def __init__(self, state: ViewState, parent: QWidget | None = None) -> None:
         super().__init__(state, "Unit", parent, widest_figures="field 000 px")
@@ -60,6 +66,10 @@ class UnitPanel(Panel):
         self.figures.setToolTip("The receptive field: how much of the input one position of the map sees")
         self._make_pictures()
         self._make_choices()
+        self.patches = UnitPatchesSection()
+        self.statistics = UnitStatisticsSection()
+        for section in (self.patches, self.statistics):
+            self.body.addWidget(section)
         self._make_figures()
         self._make_images()
         self._make_filters()
@@ -88,6 +98,16 @@ class UnitPanel(Panel):
         self.filters.set_tiles(tiles, columns=max(6, len(tiles)))
         for part in (self.filters_title, self.filters):
             part.setVisible(bool(filters))
+
+    def show_library(self, library: UnitLibrary, scan: RunStatus | None) -> None:
+        """Show what libraries know of the chosen unit; ``scan`` goes on now, or is None."""
+        self.patches.show_library(library, scan)
+        self.statistics.show_statistics(library.statistics)
+
+    def set_folded(self, names: Sequence[str]) -> None:
+        """Fold these sections away, and open the others."""
+        for section in self._sections:
+            section.set_open(section.name not in names)
 
     def show_images(self, pictures: Sequence[UInt8Array], update: RunUpdate | None, waiting: bool) -> None:
         """Show pictures that maximise the unit, uint8 (h, w, 3) RGB, the newest first.
@@ -335,9 +355,12 @@ class UnitPanel(Panel):
         self.images.setToolTip("Pictures that were grown from noise so that the unit answers to them")
         self.no_images = label("None of this unit yet. Maximise grows one from noise", "quiet", wrap=True)
         self.images.hide()
-        self.body.addLayout(row(label("Images that maximise it", "title"), 1, self.maximise_button))
-        self.body.addWidget(self.no_images)
-        self.body.addWidget(self.images)
+        self.images_section = Section("images", "Images that maximise it")
+        self.images_section.header.addWidget(self.maximise_button)
+        self.images_section.body.addWidget(self.no_images)
+        self.images_section.body.addWidget(self.images)
+        self.body.addWidget(self.images_section)
+        self._sections = (self.patches, self.statistics, self.images_section)
         self.maximise_button.clicked.connect(lambda: self.maximise.emit())
 
     def _make_filters(self) -> None:
@@ -357,4 +380,6 @@ class UnitPanel(Panel):
         self.position.clicked.connect(lambda: state.update(position=None))
         self.origin.clicked.connect(self._freeze_origin)
         self.map.clicked.connect(self._choose_position)
+        for section in self._sections:
+            section.folded.connect(lambda _on: self.folded.emit(tuple(s.name for s in self._sections if not s.open)))
         state.network_changed.connect(self._renew)
