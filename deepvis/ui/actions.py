@@ -12,9 +12,9 @@ from typing import Literal
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 
-Group = Literal["Source", "Network", "Mosaic", "Unit", "Looking back", "Lab", "Gallery", "Capture", "Window"]
+Group = Literal["Source", "Network", "Mosaic", "Unit", "Looking back", "Lab", "Map", "Gallery", "Capture", "Window"]
 GROUPS: tuple[Group, ...] = (
-    "Source", "Network", "Mosaic", "Unit", "Looking back", "Lab", "Gallery", "Capture", "Window",
+    "Source", "Network", "Mosaic", "Unit", "Looking back", "Lab", "Map", "Gallery", "Capture", "Window",
 )  # fmt: skip
 
 Need = Literal[
@@ -208,6 +208,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
                "Patches of every unit in seconds, from crops of the sample photographs", "Lab", needs=("network",)),
     ActionSpec("lab.dream", "Dream on the live view", "Each frame begins from the last dream blended with it", "Lab",
                ("Shift+D",), checkable=True, needs=("network",)),
+    # Map
+    ActionSpec("map.show", "Map", "A whole set of pictures, laid out by what the network finds alike", "Map",
+               ("Ctrl+6",), checkable=True),
+    ActionSpec("map.new", "New map…", "Make a map of a folder, a zip, a video or the sample photographs", "Map"),
+    ActionSpec("map.search", "Search the map", "Pictures by class, prediction or title", "Map", ("Ctrl+F",)),
+    ActionSpec("map.choose", "Choose what is in sight", "List the pictures of the map that are in sight", "Map",
+               focus_keys=("Ctrl+A",)),
     # Gallery
     ActionSpec("gallery.show", "Gallery", "Go to the runs that have ended, in the lab", "Gallery", ("Ctrl+5",)),
     ActionSpec("gallery.open", "Open the picture", "Show it large, with its options, figures and course", "Gallery",

@@ -13,7 +13,7 @@ COLUMNS: tuple[tuple[Group, ...], ...] = (
     ("Source", "Capture"),
     ("Network", "Mosaic", "Gallery"),
     ("Unit", "Lab"),
-    ("Looking back", "Window"),
+    ("Looking back", "Map", "Window"),
 )
 
 

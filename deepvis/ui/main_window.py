@@ -20,6 +20,11 @@ from deepvis.messages import (
     LayerPatches,
     LibrariesChanged,
     LoadProgress,
+    MapOpened,
+    MapPicture,
+    MapPictureFile,
+    MapPlaced,
+    MapsChanged,
     NetworkFailed,
     NetworkInfo,
     NetworkReady,
@@ -48,6 +53,7 @@ from deepvis.ui.help_sheet import HelpSheet
 from deepvis.ui.lab_commands import LabCommands
 from deepvis.ui.library_commands import LibraryCommands
 from deepvis.ui.look_memory import look_changes, look_text
+from deepvis.ui.map_commands import MapCommands
 from deepvis.ui.message_panel import MessagePanel
 from deepvis.ui.network_commands import NetworkCommands
 from deepvis.ui.network_menu import DeviceMenu, NetworkMenu, SizeMenu, size_text
@@ -130,9 +136,10 @@ class MainWindow(QMainWindow):
         self.gallery = GalleryCommands(self, backend, store)
         self.unit_images = UnitImages(self.state, backend, self.lab_commands.begin_class_image, self)
         self.libraries = LibraryCommands(self, backend)
+        self.maps = MapCommands(self, backend, store)
         handlers: dict[str, Callable[..., object]] = {}
         parts = (self.view, self.sources, self.networks, self.captures, self.window_commands, self.lab_commands)
-        for part in (*parts, self.gallery, self.libraries):
+        for part in (*parts, self.gallery, self.libraries, self.maps):
             handlers |= part.handlers()
         self.actions_ = Actions(handlers, self)
         self.addActions(self.actions_.all())
@@ -157,6 +164,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.grid_panel, 1)
+        column.addWidget(self.maps.panel, 1)
         column.addWidget(self.playback_bar.holder)
         self.setCentralWidget(center)
         self.busy = BusyMark(self.grid_panel.view)
@@ -247,6 +255,7 @@ class MainWindow(QMainWindow):
         self.state.changed.connect(self._show_unit_images)
         self.gallery.changed.connect(lambda: self.actions_.set_available(self._available()))
         self.log.changed.connect(self._follow_log)
+        self.maps.connect()
         panel = self.grid_panel
         panel.room_changed.connect(self.requests.room_changed)
         panel.probe_changed.connect(lambda: self.requests.set_probe(panel.probe))
@@ -285,6 +294,7 @@ class MainWindow(QMainWindow):
             self._refresh()
         for panel in self.panels:
             panel.show_result(result)
+        self.maps.show_result(result)
         self.status_bar.show_result(result)
         if self.timings.isVisible():
             self.timings.setText(timings_text(result.timings, self.clock.busy()))
@@ -320,9 +330,12 @@ class MainWindow(QMainWindow):
                 self.unit_images.show_status(event)
                 self.libraries.show_run(event)
                 self.status_bar.show_run(event)
+                self.maps.show_run(event)
             case GalleryChanged():
                 self.gallery.refresh()
                 self._show_unit_images()
+            case MapsChanged() | MapOpened() | MapPlaced() | MapPicture() | MapPictureFile():
+                self.maps.show_event(event)
             case GalleryOpened():
                 self.gallery.show_opened(event)
             case GalleryExport():
@@ -410,6 +423,7 @@ class MainWindow(QMainWindow):
 
     def _refresh_marks(self) -> None:
         marks = self.view.marks() | self.window_commands.marks() | self.lab_commands.marks()
+        marks |= self.maps.marks()
         marks["capture.record"] = self.captures.recorder.recording
         self.actions_.set_checked(marks)
 

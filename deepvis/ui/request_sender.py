@@ -48,6 +48,8 @@ class RequestSender(QObject):
         self._frozen = False
         self._probe: tuple[int, float, float] | None = None
         self._raw: Callable[[ViewResult], object] | None = None
+        self.features_layer: Callable[[], str | None] = lambda: None
+        """The layer whose features are wanted of every frame, to find it in a map, or None."""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.send)
@@ -89,7 +91,7 @@ class RequestSender(QObject):
         elif self._state.layer is None:
             return
         request = build_request(look, self._id + 1, self._room(), probe=self._probe, raw=self._raw is not None)
-        request = self._without_hidden(request)
+        request = replace(self._without_hidden(request), features=self.features_layer())
         if self._last is not None and replace(request, id=self._last.id) == self._last:
             return
         self._id += 1

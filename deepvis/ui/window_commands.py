@@ -211,6 +211,8 @@ class WindowCommands:
             window.toasts.close(window.toasts.visible()[-1].key)
         elif window.lab.enlarged:
             window.lab.enlarge(False)
+        elif window.maps.visible:
+            window.maps.show(False)
         elif self._presenting:
             self.leave_presentation()
         else:
