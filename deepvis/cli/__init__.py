@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import deepvis
 from deepvis.cli import bench, live, networks, pictures, runs, scan, snapshot
+from deepvis.cli import map as maps
 from deepvis.cli.common import CommandParser, UsageError
 
 __all__ = ["main", "make_parser"]
@@ -27,6 +28,7 @@ examples:
   deepvis dream cat.jpg -o dream.png --video dream.mp4
   deepvis fool cat.jpg -o fooled.png --target cliff --all
   deepvis scan holiday/ --model alexnet       what excites each unit most in a folder of pictures
+  deepvis map holiday/ -o map.png             the pictures, laid out by what the network finds alike
 """
 
 
@@ -41,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"deepvis {deepvis.__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=CommandParser)
-    for group in (live, networks, snapshot, pictures, runs, scan, bench):
+    for group in (live, networks, snapshot, pictures, runs, scan, maps, bench):
         group.register(commands)
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
