@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from deepvis.messages import LayerCorrelation, LayerPatches, LibraryInfo
 from deepvis.ui.bridge import Backend
+from deepvis.ui.scanned_layer import scanned_layer
 from deepvis.ui.view_state import ViewState
 
 _SIDES = (48, 72, 96, 144, 216)
@@ -51,39 +52,38 @@ class LayerLibrary(QObject):
         return self._backend.library_serving(network.hash) if network is not None else None
 
     @property
-    def missing(self) -> bool:
-        """Whether no library has the shown layer."""
-        info = self.info
-        return info is None or self._state.look.layer not in info.layers
+    def layer(self) -> str | None:
+        """The layer of the library that is shown, or None: it has none for this one."""
+        return scanned_layer(self.info, self._state.info, self._state.look.layer)
 
     def follow(self) -> None:
         """Ask for what the look wants, if it is something else than before."""
-        look, network, info = self._state.look, self._state.info, self.info
-        if network is None or info is None or look.layer is None or look.layer not in info.layers:
+        look, network, info, layer = self._state.look, self._state.info, self.info, self.layer
+        if network is None or info is None or layer is None:
             asked: tuple[object, ...] = ()
         elif look.show == "patches":
             side = self._wanted_side()
-            asked = ("patches", info.folder, info.revision, look.layer, look.patches, side)
+            asked = ("patches", info.folder, info.revision, layer, look.patches, side)
         elif look.show == "correlation":
-            asked = ("correlation", info.folder, info.revision, look.layer, look.clustered)
+            asked = ("correlation", info.folder, info.revision, layer, look.clustered)
         else:
             # What was there may still serve when it is wanted again.
             return
         if asked == self._asked:
             return
         self._asked = asked
-        self._drop_others(look.layer, info)
-        if asked and network is not None and look.layer is not None:
+        self._drop_others(layer, info)
+        if asked and network is not None and layer is not None:
             if look.show == "patches":
-                self._backend.library_layer(network.hash, look.layer, look.patches, self._wanted_side())
+                self._backend.library_layer(network.hash, layer, look.patches, self._wanted_side())
             else:
-                self._backend.library_correlation(network.hash, look.layer, look.clustered)
+                self._backend.library_correlation(network.hash, layer, look.clustered)
         self.changed.emit()
 
     def show(self, event: LayerPatches | LayerCorrelation) -> None:
         """Take in what came, if it is of the shown layer."""
         info, look = self.info, self._state.look
-        if info is None or (event.folder, event.layer) != (info.folder, look.layer):
+        if info is None or (event.folder, event.layer) != (info.folder, self.layer):
             return
         if isinstance(event, LayerPatches):
             if event.shown != look.patches:

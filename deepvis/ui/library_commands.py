@@ -136,7 +136,7 @@ class LibraryCommands(QObject):
         info = self.layer.info
         title, again = (info.title, bool(info.set_spec)) if info is not None else ("", False)
         window.grid_panel.offer.offer(look.layer or "", title, again, self.scan)
-        window.grid_panel.show_library(self.layer.patches, self.layer.correlation, self.layer.missing)
+        window.grid_panel.show_library(self.layer.patches, self.layer.correlation, self.layer.layer is None)
 
     def show_list(self) -> None:
         """Show which libraries there are."""

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from deepvis.messages import LibraryInfo, PatchBack, UInt8Array, UnitPatches, UnitStatistics
 from deepvis.ui.bridge import Backend
+from deepvis.ui.scanned_layer import scanned_layer
 from deepvis.ui.view_state import ViewState
 
 UnitKey = tuple[str, str, int]
@@ -45,11 +46,21 @@ class UnitLibrary(QObject):
 
     @property
     def key(self) -> UnitKey | None:
-        """The chosen unit, or None."""
+        """The chosen unit, or None; of the layer that the library has in its place."""
         look, info = self._state.look, self._state.info
         if info is None or look.layer is None or look.unit is None:
             return None
-        return info.hash, look.layer, look.unit
+        return info.hash, self.layer or look.layer, look.unit
+
+    @property
+    def shown_layer(self) -> str:
+        """The layer that is chosen in the window."""
+        return self._state.look.layer or ""
+
+    @property
+    def layer(self) -> str | None:
+        """The layer whose patches are shown, or None: no library has them."""
+        return scanned_layer(self.info, self._state.info, self._state.look.layer)
 
     @property
     def info(self) -> LibraryInfo | None:
@@ -70,7 +81,7 @@ class UnitLibrary(QObject):
     def follow(self) -> None:
         """Ask for what the look wants, if it is something else than before."""
         key, info, look = self.key, self.info, self._state.look
-        has = key is not None and info is not None and key[1] in info.layers
+        has = key is not None and self.layer is not None
         asked = (key, info.folder, info.revision) if has and info is not None else (key,)
         if asked[:2] != self._asked[:2]:
             self.statistics, self.patches = None, None

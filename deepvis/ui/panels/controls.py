@@ -161,7 +161,7 @@ class ElidedLabel(QLabel):
         rect = self.contentsRect()
         text = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, rect.width())
         painter.setPen(self.palette().color(self.foregroundRole()))
-        painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.drawText(rect, self.alignment() | Qt.AlignmentFlag.AlignVCenter, text)
         tip = self.text() if text != self.text() else ""
         if tip != self.toolTip():
             self.setToolTip(tip)

@@ -134,12 +134,12 @@ class GridPanel(QWidget):
         if self.state.look.show != "patches":
             return
         layer, patches = self.state.layer, self._patches
-        if patches is None or layer is None or patches.layer != layer.name:
+        if patches is None or layer is None or len(patches.tiles) != layer.channels:
             self.view.set_result(None)
             self.view.set_placeholder("Reading the patches")
             return
         ground = QColor(theme.current().raised).rgb()
-        self.view.set_result(patches_grid(patches, self._live, layer.size, ground))
+        self.view.set_result(patches_grid(patches, self._live, layer.name, layer.size, ground))
 
     def _show_page(self) -> None:
         show = self.state.look.show

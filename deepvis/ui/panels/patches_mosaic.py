@@ -10,23 +10,25 @@ import numpy as np
 from deepvis.messages import GridRequest, GridResult, LayerPatches, Size
 
 
-def patches_grid(patches: LayerPatches, live: GridResult | None, map_size: Size | None, ground: int) -> GridResult:
+def patches_grid(
+    patches: LayerPatches, live: GridResult | None, layer: str, map_size: Size | None, ground: int
+) -> GridResult:
     """A mosaic of tiles of patches, in the order and the rows of the live one.
 
     Parameters
     ----------
     live : the activations that are shown otherwise; None, or of another layer: by number, about as wide as high.
-    map_size : of the layer.
+    layer, map_size : what is shown, and the size of its maps; the patches may be those of what goes into it.
     ground : colour ``0xffRRGGBB`` of tiles that are not there yet.
     """
     units, side = len(patches.tiles), patches.tiles.shape[1]
-    mine = live is not None and live.request.layer == patches.layer and len(live.order) == units
+    mine = live is not None and live.request.layer == layer and len(live.order) == units
     if live is not None and mine:
         order, rows, columns, request = live.order, live.rows, live.columns, live.request
     else:
         order = np.arange(units, dtype=np.int32)
         columns = math.ceil(math.sqrt(units))
-        rows, request = -(-units // columns), GridRequest(patches.layer, (1, 1))
+        rows, request = -(-units // columns), GridRequest(layer, (1, 1))
     tiles = np.empty((rows * columns, side, side), np.uint32)
     tiles[...] = ground
     ready = patches.ready[order]
@@ -36,7 +38,7 @@ def patches_grid(patches: LayerPatches, live: GridResult | None, map_size: Size 
     picture = tiles.reshape(rows, columns, side, side).transpose(0, 2, 1, 3).reshape(rows * side, columns * side)
     maxima = np.nan_to_num(patches.values).astype(np.float32)
     return GridResult(
-        request=replace(request, layer=patches.layer, show="activation"),
+        request=replace(request, layer=layer, show="activation"),
         picture=np.ascontiguousarray(picture).view(np.uint8).reshape(rows * side, columns * side, 4),
         rows=rows,
         columns=columns,

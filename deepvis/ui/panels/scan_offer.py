@@ -73,6 +73,7 @@ class ScanOffer(QWidget):
         can_repeat : whether that library's pictures can be gone through again.
         scan : the scan that goes on, if there is one.
         """
+        focused = any(button.hasFocus() for button in (self.samples, self.layer, self.folder))
         goes_on = scan is not None and scan.state in ("queued", "running", "paused")
         if goes_on and scan is not None:
             self.text.setText(scan_text(scan))
@@ -84,6 +85,9 @@ class ScanOffer(QWidget):
         else:
             self.text.setText("No pictures were scanned with this network yet, so there are no patches.")
         self.progress.setVisible(goes_on)
+        if goes_on and focused:
+            # It would go to whatever comes next, which nobody chose.
+            self.window().setFocus()
         self.buttons.setVisible(not goes_on)
         self.samples.setVisible(not library)
         self.layer.setVisible(bool(library) and can_repeat)

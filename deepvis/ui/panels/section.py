@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from deepvis.ui import theme
 from deepvis.ui.panels.controls import IconButton
@@ -25,11 +25,12 @@ class Section(QWidget):
         self.toggle: QPushButton = IconButton("caret-down", title, "", text=title, checkable=True)
         self.toggle.setProperty("role", "section")
         self.toggle.setChecked(True)
+        # The whole row can be clicked, where nothing else stands in it.
+        self.toggle.setSizePolicy(QSizePolicy.Policy.MinimumExpanding, QSizePolicy.Policy.Fixed)
         self.header = QHBoxLayout()
         self.header.setContentsMargins(0, 0, 0, 0)
         self.header.setSpacing(theme.SMALL)
         self.header.addWidget(self.toggle)
-        self.header.addStretch(1)
         self.content = QWidget()
         self.body = QVBoxLayout(self.content)
         self.body.setContentsMargins(0, 0, 0, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 
 from deepvis.messages import RunStatus
 from deepvis.ui.panels.controls import ElidedLabel, label
@@ -25,7 +25,8 @@ class UnitPatchesSection(Section):
     def __init__(self) -> None:
         super().__init__("patches", "Strongest patches")
         self.source = ElidedLabel("", "quiet")
-        self.header.insertWidget(1, self.source, 1)
+        self.source.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.header.addWidget(self.source, 1)
         self.tiles = PatchTiles()
         self.tiles.setToolTip("")
         self.dead = label("", "warning", wrap=True)
@@ -43,13 +44,18 @@ class UnitPatchesSection(Section):
         """Show what is known of the chosen unit."""
         self._library = library
         info, key = library.info, library.key
-        layer = key[1] if key is not None else ""
-        has = info is not None and layer in info.layers
-        self.source.setText(f"{info.title}{_extent(info.count, info.total)}" if info is not None and has else "")
+        shown = library.shown_layer
+        layer, has = library.layer, library.layer is not None
+        title = ""
+        if info is not None and has:
+            # What a rectifier rectifies stands for it; that must be said.
+            of = f"{layer} · " if layer != shown else ""
+            title = f"{of}{info.title}{_extent(info.count, info.total)}"
+        self.source.setText(title)
         self.tiles.setVisible(has)
         self.offer.setVisible(not has and key is not None)
         if not has:
-            self.offer.offer(layer, info.title if info is not None else "", bool(info and info.set_spec), scan)
+            self.offer.offer(shown, info.title if info is not None else "", bool(info and info.set_spec), scan)
         patches, statistics = library.patches, library.statistics
         if patches is not None:
             self.tiles.set_patches(patches.patches, patches.places)

@@ -34,8 +34,10 @@ class PatchPreview(QWidget):
         """Show this patch; ``back`` is None while it is not computed."""
         self._picture, self._back = picture, back
         row, column = patch.position
-        facts = f"value {format_value(patch.value)} · row {row}, column {column} · place {patch.rank + 1}"
-        self._lines = (patch.title, f"{patch.label} · {facts}" if patch.label else facts, "Click to open its picture")
+        facts = f"value {format_value(patch.value)} at row {row}, column {column} of the map"
+        place = "the strongest" if patch.rank == 0 else f"number {patch.rank + 1}"
+        last = f"{place} · click to open its picture"
+        self._lines = (patch.title, f"{patch.label} · {facts}" if patch.label else facts, last)
         self.resize(self.sizeHint())
         self.update()
 

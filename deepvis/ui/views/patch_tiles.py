@@ -163,9 +163,12 @@ class PatchTiles(QWidget):
             if rank is None or rank not in self._patches:
                 continue
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(palette.color(token), 2))
             for back in (False, True):
                 rect = self.cell_rect(rank, back).adjusted(1, 1, -1, -1)
+                # A line on another of the opposite lightness shows on pictures of any colour.
+                painter.setPen(QPen(palette.color("window", 0.8), 4))
+                painter.drawRoundedRect(rect, _CORNER, _CORNER)
+                painter.setPen(QPen(palette.color(token), 2))
                 painter.drawRoundedRect(rect, _CORNER, _CORNER)
 
     def _paint_values(self, painter: QPainter) -> None:
