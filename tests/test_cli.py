@@ -22,7 +22,7 @@ from deepvis.messages import NetworkSpec, RunResult
 
 COMMANDS = (
     *("live", "models", "layers", "snapshot", "saliency", "backproject", "occlude"),
-    *("maximise", "invert", "dream", "fool", "evolve", "bench"),
+    *("maximise", "invert", "dream", "fool", "evolve", "scan", "map", "bench"),
 )
 RANDOM = ("--model", "tinynet", "--weights", "random", "--device", "cpu")
 
