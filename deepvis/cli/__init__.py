@@ -95,7 +95,7 @@ def _run(words: list[str]) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt as stop:
-        print(": ".join(["deepvis: interrupted", *map(str, stop.args)]), file=sys.stderr)
+        print(": ".join(["deepvis: interrupted", *(str(each) for each in stop.args)]), file=sys.stderr)
         return 130
     except UsageError as error:
         print(f"deepvis {options.command}: {error}", file=sys.stderr)
