@@ -63,6 +63,7 @@ from deepvis.messages.requests import (
 from deepvis.messages.results import (
     BackResult,
     FilterPicture,
+    FilterTiles,
     GridResult,
     OverlayResult,
     Prediction,
@@ -110,6 +111,7 @@ __all__ = [
     "EngineStatus",
     "Event",
     "FilterPicture",
+    "FilterTiles",
     "Fit",
     "FloatArray",
     "Frame",

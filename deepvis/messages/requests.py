@@ -14,14 +14,18 @@ class GridRequest:
 
     layer: str
     room: Size
-    show: Literal["activation", "gradient"] = "activation"
-    """``gradient`` shows d(origin)/d(layer), signed; the origin is the request's ``back``."""
+    show: Literal["activation", "gradient", "filters"] = "activation"
+    """``gradient`` shows d(origin)/d(layer), signed; the origin is the request's ``back``. ``filters`` shows the
+    weights of the layer, or of the nearest layer before it that has some; ``sort`` by activity then goes by their
+    norms."""
     range: RangeName = "unit"
     fixed: tuple[float, float] = (0.0, 1.0)
     boost: float = 0.0
     gamma: float = 1.0
     sort: SortName = "number"
     colormap: str = "viridis"
+    unit: int | None = None
+    """The one unit whose filter is drawn, with as many slices as the room shows; None: all units."""
 
 
 @dataclass(frozen=True, slots=True)

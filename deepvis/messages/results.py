@@ -22,12 +22,51 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterTiles:
+    """What stands in the tiles of a mosaic of filters: slices in ``rows`` × ``columns``, in pixels of the tile.
+
+    Attributes
+    ----------
+    layer : whose weights they are; ``source``: the layer whose channels they act on, None for the picture itself or
+        where it cannot be told.
+    color : each tile is one filter that acts on red, green and blue.
+    channels : int32 (units, slices) the incoming channel of each slice that is shown; ``slice_norms``: their L2 norms.
+    hidden : slices of each unit that are not shown, since they are weaker.
+    start, pitch, cell : (row, column) of the first slice, from one to the next, and the (height, width) of one.
+    """
+
+    layer: str
+    source: str | None
+    color: bool
+    channels: npt.NDArray[np.int32]
+    slice_norms: FloatArray
+    hidden: int
+    rows: int
+    columns: int
+    start: Size
+    pitch: Size
+    cell: Size
+
+    def slice_at(self, y: float, x: float) -> int | None:
+        """Which slice lies at a pixel of the tile, None between them."""
+        row, inside_y = divmod(y - self.start[0], self.pitch[0])
+        column, inside_x = divmod(x - self.start[1], self.pitch[1])
+        place = int(row) * self.columns + int(column)
+        inside = inside_y < self.cell[0] and inside_x < self.cell[1]
+        if not inside or not 0 <= column < self.columns or row < 0 or place >= self.channels.shape[1]:
+            return None
+        return place
+
+
+@dataclass(frozen=True, slots=True)
 class GridResult:
     """A mosaic: ``picture`` holds ``rows`` × ``columns`` tiles of ``tile`` (h, w) pixels, ``gap`` pixels apart.
 
     ``order[i]`` is the unit at place i (row by row). ``maxima`` is each unit's largest value (by unit number; largest
-    magnitude where ``signed``). ``dead`` marks units that are constant in this frame. ``low`` and ``high`` are the
-    values at both ends of the colour map (of the whole layer; the median tile's where each unit has its own range).
+    magnitude where ``signed``; the filter's L2 norm in a mosaic of filters). ``dead`` marks units that are constant in
+    this frame. ``low`` and ``high`` are the values at both ends of the colour map (of the whole layer; the median
+    tile's where each unit has its own range). ``filters`` describes the tiles of a mosaic of filters; in its picture
+    the fourth byte is 0 where the ground is to be seen.
     """
 
     request: GridRequest
@@ -44,6 +83,7 @@ class GridResult:
     signed: bool
     map_size: Size | None
     note: str = ""
+    filters: FilterTiles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +91,14 @@ class FilterPicture:
     """Weights of a unit as a picture at their own resolution.
 
     A filter of the first layer in colour (``channel`` None), or the slice that acts on one incoming ``channel``, signed
-    in the diverging colour map. ``norm`` is its L2 norm.
+    in the diverging colour map. ``norm`` is its L2 norm. ``source`` is the layer that the channel belongs to, None
+    where it cannot be told.
     """
 
     picture: UInt8Array
     channel: int | None
     norm: float
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,12 @@ def filters(net: Network, layer: str) -> FloatArray:
     ------
     KeyError : no such layer. ValueError : the layer has no filters; names layers that have.
     """
+    weights: FloatArray = weight_tensor(net, layer).to(torch.float32, copy=True).contiguous().cpu().numpy()
+    return weights
+
+
+def weight_tensor(net: Network, layer: str) -> torch.Tensor:
+    """As :func:`filters`, where the network has them and in its own type: not to be written into."""
     net.layer(layer)
     path = net.catalogue.sites[layer].module
     module = net.module.get_submodule(path) if path is not None else None
@@ -36,11 +42,9 @@ def filters(net: Network, layer: str) -> FloatArray:
     if values.is_quantized:
         values = values.dequantize()
     if isinstance(module, nn.ConvTranspose2d):
-        values = values.transpose(0, 1)
-    if values.dim() == 2:
-        values = values[:, :, None, None]
-    result: FloatArray = values.to(torch.float32, copy=True).contiguous().cpu().numpy()
-    return result
+        # (in, out of one group) to (out, in of one group).
+        values = values.reshape(module.groups, -1, *values.shape[1:]).transpose(1, 2).flatten(0, 1)
+    return values[:, :, None, None] if values.dim() == 2 else values
 
 
 def strongest_inputs(net: Network, layer: str, unit: int, count: int = 9) -> list[int]:

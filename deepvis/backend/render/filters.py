@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepvis.backend.methods.filters import filters, strongest_inputs
+from deepvis.backend.methods.filter_bank import FilterBank
 from deepvis.backend.network import Network
 from deepvis.backend.render.pictures import bgrx, heat
 from deepvis.colormaps import DIVERGING
@@ -30,28 +30,22 @@ def weights_of(net: Network, layer: str) -> str | None:
     return None
 
 
-def filter_pictures(net: Network, layer: str, unit: int) -> tuple[FilterPicture, ...]:
-    """A unit's own filter in colour where it looks at the picture, else the slices of its strongest incoming channels.
-
-    Empty for a unit without weights of its own (a pool, a sum, a block).
-    """
-    source = weights_of(net, layer)
-    if source is None:
-        return ()
-    try:
-        weights = filters(net, source)[unit]
-    except ValueError:
-        return ()
-    first = next((found.name for found in net.layers if found.kind == "conv"), None)
-    if source == first and weights.shape[0] == 3:
+def filter_pictures(bank: FilterBank, unit: int) -> tuple[FilterPicture, ...]:
+    """A unit's own filter in colour where it looks at the picture, else the slices of its strongest incoming channels."""
+    weights = bank.weights[unit]
+    if bank.sees_picture and weights.shape[0] == 3:
         scale = float(np.abs(weights).max()) or 1.0
         colour = (weights / (2 * scale) + 0.5).transpose(1, 2, 0)
         return (FilterPicture(bgrx(np.ascontiguousarray(colour)), None, float(np.linalg.norm(weights))),)
-    channels = strongest_inputs(net, source, unit, COUNT)
-    scale = float(np.abs(weights[channels]).max()) or 1.0
+    norms = np.sqrt(np.einsum("chw,chw->c", weights, weights))
+    strongest = np.argsort(-norms, kind="stable")[:COUNT]
+    scale = float(np.abs(weights[strongest]).max(initial=0.0)) or 1.0
     return tuple(
         FilterPicture(
-            heat(weights[channel], DIVERGING, -scale, scale), channel, float(np.linalg.norm(weights[channel]))
+            heat(weights[place], DIVERGING, -scale, scale),
+            int(bank.channels[unit, place]),
+            float(norms[place]),
+            bank.source,
         )
-        for channel in channels
+        for place in strongest.tolist()
     )

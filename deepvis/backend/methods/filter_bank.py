@@ -1,0 +1,141 @@
+"""The filters of a whole layer, and which channels of which layer they act on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from deepvis.backend.methods.filters import weight_tensor
+from deepvis.backend.network import Network, NetworkError
+from deepvis.messages import FloatArray
+
+_SAMPLE = 4096
+"""Values by which tensors of one pass are told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilterBank:
+    """The weights of a layer, unit by unit.
+
+    Attributes
+    ----------
+    layer : whose weights they are.
+    weights : float32 (units, slices, h, w), never to be written into: they may be the network's own. A fully connected
+        layer that follows maps has their height and width, one that follows a vector has 1 × 1.
+    channels : int32 (units, slices), the incoming channel that each slice acts on; in a grouped convolution each unit
+        has its group's.
+    source : the layer that the channels belong to; None: the picture itself, or it cannot be told.
+    sees_picture : whether the channels are those of the picture (red, green and blue, or grey).
+    """
+
+    layer: str
+    weights: FloatArray
+    channels: npt.NDArray[np.int32]
+    source: str | None
+    sees_picture: bool
+
+    @property
+    def slice_norms(self) -> FloatArray:
+        """float32 (units, slices), the L2 norm of each slice."""
+        norms: FloatArray = np.sqrt(np.einsum("uchw,uchw->uc", self.weights, self.weights))
+        return norms
+
+    @property
+    def norms(self) -> FloatArray:
+        """float32 (units,), the L2 norm of each unit's filter."""
+        norms: FloatArray = np.sqrt(np.einsum("uchw,uchw->u", self.weights, self.weights))
+        return norms
+
+
+def nearest_filters(net: Network, layer: str) -> str | None:
+    """``layer`` if it has filters, else the nearest layer before it that has; None where there is none.
+
+    Raises KeyError where there is no such layer.
+    """
+    net.layer(layer)
+    names = [found.name for found in net.layers]
+    for found in reversed(net.layers[: names.index(layer) + 1]):
+        if found.kind in ("conv", "linear") and net.catalogue.sites[found.name].module is not None:
+            try:
+                weight_tensor(net, found.name)
+            except ValueError:
+                continue
+            return found.name
+    return None
+
+
+def filter_bank(net: Network, layer: str) -> FilterBank:
+    """All filters of one layer, with what they act on, which is told by one forward pass.
+
+    Raises
+    ------
+    KeyError : no such layer. ValueError : the layer has no filters; names layers that have.
+    """
+    weights: FloatArray = weight_tensor(net, layer).to(torch.float32).cpu().numpy()
+    units, slices = weights.shape[:2]
+    source, sees_picture = what_feeds(net, layer)
+    if source is not None and net.layer(layer).kind == "linear":
+        channels, size = net.layer(source).channels, net.layer(source).size
+        if size is not None and channels * size[0] * size[1] == slices:
+            weights, slices = weights.reshape(units, channels, *size), channels
+    path = net.catalogue.sites[layer].module
+    assert path is not None
+    groups = int(getattr(net.module.get_submodule(path), "groups", 1))
+    first = np.arange(units) // max(1, units // groups) * slices
+    numbers = (first[:, None] + np.arange(slices)[None]).astype(np.int32)
+    return FilterBank(layer, weights, numbers, source, sees_picture)
+
+
+@torch.no_grad()
+def what_feeds(net: Network, layer: str) -> tuple[str | None, bool]:
+    """The layer whose output ``layer``'s module is given, and whether it is given the picture instead.
+
+    In front of a fully connected layer, maps count before the vector that they are laid out as. (None, False) where it
+    cannot be told.
+    """
+    site = net.catalogue.sites[layer]
+    if site.module is None:
+        return None, False
+    known = {found.name: found for found in net.layers}
+    names = list(known)
+    before = names[: names.index(layer)]
+    dimensions: dict[str, int] = {}
+    given: list[torch.Tensor] = []
+
+    def keep(name: str, output: torch.Tensor) -> torch.Tensor:
+        dimensions[name] = output.dim()
+        return _sample(output)
+
+    def note(_: torch.nn.Module, arguments: tuple[object, ...]) -> None:
+        if arguments and isinstance(arguments[0], torch.Tensor):
+            given.append(_sample(arguments[0]))
+
+    # Not a blank picture: on it many layers agree.
+    noise = torch.randn((1, net.channels, *net.input_size), generator=torch.Generator().manual_seed(0))
+    x = noise.to(net.device, net.dtype)
+    handle = net.module.get_submodule(site.module).register_forward_pre_hook(note)
+    try:
+        _, outputs = net.run(x, before, reduce=keep)
+    except NetworkError:
+        return None, False
+    finally:
+        handle.remove()
+    if len(given) <= site.call:
+        return None, False
+    seen = given[site.call]
+    if torch.equal(seen, _sample(x)):
+        return None, True
+    same = [name for name in before if torch.equal(outputs[name], seen)]
+    same = [name for name in same if dimensions[name] == 4] or same
+    same = [name for name in same if known[name].main] or same
+    return (same[-1] if same else None), False
+
+
+def _sample(tensor: torch.Tensor) -> torch.Tensor:
+    """The number of values, and some of them: what tells one tensor from another, in whatever shape it is laid out."""
+    values = tensor.detach().reshape(-1)
+    chosen = values[:: max(1, len(values) // _SAMPLE)][:_SAMPLE]
+    return torch.cat([chosen.double(), chosen.new_tensor([len(values)], dtype=torch.float64)])
