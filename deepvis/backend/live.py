@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from deepvis.backend.live_dream import LiveDream
+from deepvis.backend.live_filters import LiveFilters
 from deepvis.backend.maps.features import pooled
 from deepvis.backend.methods.backprojection import (
     backproject_tensor,
@@ -24,7 +25,6 @@ from deepvis.backend.methods.grad_cam import grad_cam_tensor, guided_grad_cam_te
 from deepvis.backend.methods.saliency import saliency_tensor
 from deepvis.backend.methods.views import back_view, rule_note, why_zero
 from deepvis.backend.network import Network, NetworkError
-from deepvis.backend.render.filters import filter_pictures
 from deepvis.backend.render.grid import RunningRange, render_grid
 from deepvis.backend.render.pictures import bgrx, draw_view, heat, render_unit
 from deepvis.backend.rules import RuleSwitch
@@ -33,7 +33,6 @@ from deepvis.messages import (
     BackResult,
     BackViewName,
     DreamRequest,
-    FilterPicture,
     FloatArray,
     Frame,
     GridRequest,
@@ -103,7 +102,7 @@ class LiveView:
         self._dream = LiveDream(network)
         self._pass: _Pass | None = None
         self._last_convolution: str | None = None
-        self._filter_pictures: tuple[str, int, tuple[FilterPicture, ...]] | None = None
+        self._filters = LiveFilters(network)
 
     def show(self, frame: Frame, request: ViewRequest) -> ViewResult:
         """The answer to ``request`` for ``frame``.
@@ -150,12 +149,13 @@ class LiveView:
                 signed = request.grid.show == "gradient" and gradient is not None
                 values = gradient if signed and gradient is not None else self._activation(run, request.grid.layer)
                 grid = self._grid(values, request.grid, signed)
+                grid = self._filter_grid(request.grid, problems) or grid
                 probe = _probe(values, request.probe)
                 raw = values.detach().to(torch.float32).cpu().numpy() if request.raw else None
             unit = None
             if request.unit is not None:
                 unit = render_unit(self._activation(run, request.unit.layer)[request.unit.unit], request.unit)
-                unit = replace(unit, filters=self._filters(request.unit.layer, request.unit.unit))
+                unit = replace(unit, filters=self._filters.pictures(request.unit.layer, request.unit.unit))
         return ViewResult(
             request=request,
             frame=frame,
@@ -295,11 +295,14 @@ class LiveView:
     def _grid(self, values: torch.Tensor, request: GridRequest, signed: bool) -> GridResult:
         return render_grid(values, self._network.layer(request.layer), request, self._ranges, signed=signed)
 
-    def _filters(self, layer: str, unit: int) -> tuple[FilterPicture, ...]:
-        known = self._filter_pictures
-        if known is None or known[:2] != (layer, unit):
-            known = self._filter_pictures = (layer, unit, filter_pictures(self._network, layer, unit))
-        return known[2]
+    def _filter_grid(self, request: GridRequest, problems: list[str]) -> GridResult | None:
+        if request.show != "filters":
+            return None
+        try:
+            return self._filters.grid(request)
+        except ValueError as error:
+            problems.append(str(error))
+            return None
 
     def _back(
         self, run: _Pass, request: BackRequest, grid: GridRequest | None
