@@ -52,6 +52,7 @@ class MapCommands(QObject):
         self._store = store
         self._run: int | None = None
         self._opened_once = False
+        self._unit_was_shown = False
         self.panel = MapPanel()
         self.panel.hide()
 
@@ -147,6 +148,13 @@ class MapCommands(QObject):
     def show(self, on: bool) -> None:
         """Put the map in the mosaic's place, or the mosaic back."""
         window = self._window
+        if on != self.visible:
+            # A map needs room, and the unit has nothing to do with it.
+            if on:
+                self._unit_was_shown = not window.docks.right.isHidden()
+                window.docks.right.hide()
+            elif self._unit_was_shown:
+                window.docks.right.show()
         window.grid_panel.setVisible(not on)
         self.panel.setVisible(on)
         if on:

@@ -131,6 +131,7 @@ class TopBar(QToolBar):
         self.snapshot.setToolTip(actions["capture.window"].toolTip())
         self.addWidget(self.snapshot)
         self._space()
+        self.map = self._action_button("map.show", "map-trifold", "")
         self.theme = self._action_button("window.theme", "moon", "")
         self.presentation = self._action_button("window.presentation", "presentation", "")
         self.help = self._action_button("window.help", "question", "")

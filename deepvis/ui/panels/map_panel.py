@@ -104,7 +104,7 @@ class MapPanel(QWidget):
 
     def _make_header(self) -> None:
         self.maps = Choice("Map", "The maps on the disk", [("No map yet", None)])
-        self.maps.setMinimumContentsLength(22)
+        self.maps.setMinimumContentsLength(18)
         self.maps.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.new = IconButton("plus", "New map", "Make a map of other pictures, or with other options", text="New map")
         self.coloring = Choice("Colours", "What the colours of the map mean", _COLORINGS)
@@ -115,6 +115,7 @@ class MapPanel(QWidget):
         self.search.setPlaceholderText("Search classes and titles")
         self.search.setToolTip("Pictures whose class, prediction or title has this text stand out; Return goes there")
         self.search.setClearButtonEnabled(True)
+        self.search.setMinimumWidth(theme.scaled(110))
         self.search.setMaximumWidth(theme.scaled(220))
         self.found = Figure("10000 found", quiet=True)
         self.zoom_out = IconButton("minus", "Zoom out", "See more of the map (−)")
@@ -386,9 +387,10 @@ class MapPanel(QWidget):
             lit = np.zeros(len(self.view.points), np.bool_)
             lit[hits] = True
             self.found.setText(f"{len(hits)} found")
+            self.found.show()
             self.view.set_lit(lit)
             return
-        self.found.setText("")
+        self.found.hide()
         groups = self.side.legend.lit_groups
         self.view.set_lit(np.isin(self.view.groups, groups) if groups else None)
 

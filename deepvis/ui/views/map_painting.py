@@ -35,14 +35,19 @@ class MapPainter:
         self._placed_for: tuple[object, ...] = (None,) * 6
         self._placed_at = 0.0
 
-    def paint(self, painter: QPainter) -> None:
-        """Everything but the dots."""
+    def paint_still(self, painter: QPainter) -> None:
+        """Over the dots: thumbnails, marks and names."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         self._paint_tiles(painter)
         self._paint_marks(painter)
         if self._view.names_shown:
             self._paint_names(painter)
+
+    def paint_moving(self, painter: QPainter) -> None:
+        """Over all that: what is pointed at, the present frame, the line of a lasso, the focus."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         self._paint_pointed(painter)
         self._paint_live(painter)
         self._paint_lasso(painter)

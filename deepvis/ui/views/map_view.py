@@ -97,6 +97,7 @@ class MapView(QWidget):
         self.placeholder = ""
         self.frame_times: list[float] = []
         self._canvas = DotCanvas()
+        self._ground: QPixmap | None = None
         self._painter = MapPainter(self)
         self._pressed: QPointF | None = None
         self._dragged = False
@@ -110,7 +111,7 @@ class MapView(QWidget):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_REST_MS)
-        self._soon.timeout.connect(self.update)
+        self._soon.timeout.connect(self.renew)
         self._sharpen = QTimer(self)
         self._sharpen.setSingleShot(True)
         self._sharpen.setInterval(120)
@@ -120,7 +121,7 @@ class MapView(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Map")
-        theme.theme_changed.connect(self.update)
+        theme.theme_changed.connect(self.renew)
 
     # ------------------------------------------------------------------------------------------------------- content
 
@@ -154,7 +155,7 @@ class MapView(QWidget):
         self.marked = self.nearest = _EMPTY
         self.live.clear()
         self._point_at(-1)
-        self.update()
+        self.renew()
 
     def set_groups(
         self, groups: npt.NDArray[np.int32], colors: UInt8Array, names: Sequence[str], *, framed: bool
@@ -171,22 +172,22 @@ class MapView(QWidget):
         self.groups, self.colors = groups, colors
         self.tiles.set_colors(colors if framed else None)
         self.names = class_names(self.points, groups, tuple(names)) if names and len(self.points) else ()
-        self.update()
+        self.renew()
 
     def show_names(self, on: bool) -> None:
         """Whether groups' names are written."""
         self.names_shown = on
-        self.update()
+        self.renew()
 
     def set_lit(self, lit: npt.NDArray[np.bool_] | None) -> None:
         """Let these pictures stand out, bool (N,); None: all alike."""
         self.lit = lit
-        self.update()
+        self.renew()
 
     def set_marked(self, indices: npt.NDArray[np.int64]) -> None:
         """Mark chosen pictures."""
         self.marked = indices
-        self.update()
+        self.renew()
 
     def set_live(self, place: tuple[float, float] | None, nearest: npt.NDArray[np.int64] = _EMPTY) -> None:
         """The present frame lies here, next to these pictures; None: nowhere."""
@@ -207,7 +208,7 @@ class MapView(QWidget):
     def add_sharp(self, index: int, pixels: UInt8Array) -> None:
         """What the network saw of a picture."""
         self.tiles.add_sharp(index, pixels)
-        self.update()
+        self.renew()
 
     # ------------------------------------------------------------------------------------------------------ moving
 
@@ -252,7 +253,7 @@ class MapView(QWidget):
     def _changed(self) -> None:
         """Another part of the map is seen."""
         self._sharpen.start()
-        self.update()
+        self.renew()
 
     def repaint_soon(self) -> None:
         """Paint once more when the map rests."""
@@ -271,18 +272,35 @@ class MapView(QWidget):
         self.camera.resize(self.width(), self.height())
         self._changed()
 
+    def renew(self) -> None:
+        """Paint everything anew, and not only what moves by itself."""
+        self._ground = None
+        self.update()
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102
-        began = time.perf_counter()
         painter = QPainter(self)
         if not len(self.points):
             self._painter.paint_empty(painter)
             return
+        if self._ground is None:
+            self._ground = self._paint_ground()
+        painter.drawPixmap(0, 0, self._ground)
+        self._painter.paint_moving(painter)
+
+    def _paint_ground(self) -> QPixmap:
+        """Dots, thumbnails and names: what stays while the live picture moves over it."""
+        began = time.perf_counter()
         self.arrange()
+        ratio = self.devicePixelRatioF()
+        ground = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
+        ground.setDevicePixelRatio(ratio)
+        painter = QPainter(ground)
         self._paint_dots(painter)
-        self._painter.paint(painter)
+        self._painter.paint_still(painter)
         painter.end()
         self.frame_times.append(time.perf_counter() - began)
         del self.frame_times[:-120]
+        return ground
 
     def arrange(self) -> None:
         """Work out where everything is seen, and what as a thumbnail."""
