@@ -23,7 +23,7 @@ from deepvis.messages import (
     ViewRequest,
 )
 
-Show = Literal["activation", "gradient", "patches", "correlation"]
+Show = Literal["activation", "gradient", "filters", "patches", "correlation"]
 
 PATCHES: tuple[Literal[1, 4, 9], ...] = (1, 4, 9)
 
@@ -37,8 +37,8 @@ class Look:
     layer, unit : the chosen layer and unit; None while no network is loaded.
     zoomed : the mosaic shows the chosen unit alone, as large as it fits.
     origin : (layer, unit) whose back-projection is shown while another layer is viewed; None: the chosen unit.
-    show : what stands in the mosaic's place: activations, ``gradient`` (d(origin)/d(layer)), the strongest ``patches``
-        of every unit, or the ``correlation`` of the units.
+    show : what stands in the mosaic's place: activations, ``gradient`` (d(origin)/d(layer)), the ``filters``, the
+        strongest ``patches`` of every unit, or the ``correlation`` of the units.
     patches : how many patches of a unit stand in its tile; ``clustered``: whether units that go together are neighbours
         in the correlation, or stand by their numbers.
     back : whether the unit panel's back-projection is on.
@@ -87,9 +87,9 @@ def build_request(
         return ViewRequest(id=request_id, fit=look.fit, input_size=look.input_size, pinned=look.pinned)
     origin = look.origin or (None if look.unit is None else (look.layer, look.unit))
     # Patches come from a library; the engine goes on with the activations, whose order they take.
-    show: Literal["activation", "gradient"] = "activation"
-    if look.show == "gradient" and origin is not None:
-        show = "gradient"
+    show: Literal["activation", "gradient", "filters"] = "activation"
+    if look.show == "filters" or (look.show == "gradient" and origin is not None):
+        show = look.show
     grid = GridRequest(
         layer=look.layer,
         room=room,
@@ -100,6 +100,7 @@ def build_request(
         gamma=look.gamma,
         sort=look.sort,
         colormap=look.colormap,
+        unit=look.unit if show == "filters" and look.zoomed else None,
     )
     unit = None if look.unit is None else UnitRequest(look.layer, look.unit, look.colormap)
     wanted = look.back or show == "gradient"

@@ -23,6 +23,8 @@ from deepvis.ui.views.correlation_view import CorrelationView
 from deepvis.ui.views.grid_view import GridView
 from deepvis.ui.views.mosaic import shown_tile
 
+_SORTS = (("By number", "number"), ("By activity", "activity"))
+_SORTS_OF_FILTERS = (("By number", "number"), ("By norm", "activity"))
 _RANGES = (("Each unit", "unit"), ("Whole layer", "layer"), ("Fixed", "fixed"), ("Smooth", "smooth"))
 
 
@@ -92,7 +94,10 @@ class GridPanel(QWidget):
         self._zoom(result)
         if result.request.probe is not None and result.request.probe == self.view.hover:
             self.view.set_value(result.probe)
-        self.scale.set_scale(DIVERGING if grid.signed else grid.request.colormap, grid.low, grid.high)
+        colormap = DIVERGING if grid.signed else grid.request.colormap
+        if grid.filters is not None and grid.filters.color:
+            colormap = "gray"
+        self.scale.set_scale(colormap, grid.low, grid.high)
 
     @property
     def tile_side(self) -> int:
@@ -159,16 +164,25 @@ class GridPanel(QWidget):
         look = self.state.look
         if look.show != self._shown:
             self._shown = look.show
-            names = {"patches": "Strongest patches of the layer", "correlation": "Correlation of the units"}
+            names = {
+                "filters": "Filters of the layer",
+                "patches": "Strongest patches of the layer",
+                "correlation": "Correlation of the units",
+            }
             self.view.setAccessibleName(names.get(look.show, "Activations of the layer"))
-            if look.show in ("activation", "gradient"):
+            if look.show in ("activation", "gradient", "filters"):
                 if self._live is not None and self._live.request.layer == look.layer:
                     self.view.set_result(self._live)
             else:
                 self._show_patches()
-        live = look.show in ("activation", "gradient")
+        live = look.show in ("activation", "gradient", "filters")
         for part in self._of_activations:
             part.setVisible(live)
+        filters = look.show == "filters"
+        for part in self._not_of_filters:
+            part.setVisible(live and not filters)
+        self.range.set_options(_RANGES[:2] if filters else _RANGES)
+        self.sort.set_options(_SORTS_OF_FILTERS if filters else _SORTS)
         self.sort_pair.setVisible(look.show != "correlation")
         self.zoom.setVisible(look.show != "correlation")
         self.patches_pair.setVisible(look.show == "patches")
@@ -181,14 +195,14 @@ class GridPanel(QWidget):
         self._show_page()
         for choice, value in (
             (self.show_what, look.show),
-            (self.range, look.range),
+            (self.range, "layer" if filters and look.range != "unit" else look.range),
             (self.boost, look.boost),
             (self.gamma, look.gamma),
             (self.sort, look.sort),
             (self.colormap, look.colormap),
         ):
             choice.set_value(value)
-        self._fixed.setVisible(look.range == "fixed" and live)
+        self._fixed.setVisible(look.range == "fixed" and live and not filters)
         for box, bound in zip((self.low, self.high), look.fixed, strict=True):
             if box.value() != bound:
                 blocked = box.blockSignals(True)
@@ -206,11 +220,12 @@ class GridPanel(QWidget):
     def _make_controls(self) -> None:
         self.show_what = Choice(
             "Show",
-            "The layer's activations, the gradient of the chosen unit (or frozen origin) at this layer, the patches to "
-            "which each unit answers most, or how the units go together",
+            "The layer's activations, the gradient of the chosen unit (or frozen origin) at this layer, its weights, the "
+            "patches to which each unit answers most, or how the units go together",
             (
                 ("Activations", "activation"),
                 ("Gradient", "gradient"),
+                ("Filters", "filters"),
                 ("Patches", "patches"),
                 ("Correlation", "correlation"),
             ),
@@ -218,9 +233,7 @@ class GridPanel(QWidget):
         self.range = Choice("Range", "Which values the darkest and the brightest colour stand for", _RANGES)
         self.boost = Choice("Boost", "Lift weakly active units: tile × max to the power of −boost", _numbers(BOOSTS))
         self.gamma = Choice("Gamma", "Below 1, small values become brighter", _numbers(GAMMAS))
-        self.sort = Choice(
-            "Sort", "Order of the units on the screen", (("By number", "number"), ("By activity", "activity"))
-        )
+        self.sort = Choice("Sort", "Order of the units on the screen", _SORTS)
         self.colormap = Choice("Colours", "Colour map of the activations", [(name, name) for name in COLORMAPS])
         self.zoom = IconButton(
             "magnifying-glass-plus", "Zoom", "Show the chosen unit alone, as large as it fits", checkable=True
@@ -251,6 +264,7 @@ class GridPanel(QWidget):
         self.patches_pair, self.order_pair = pair("Patches", self.patches), pair("Order", self.order)
         colors.setLayout(row(self.colormap, self.scale))
         self._of_activations = (ranges, boosts, gammas, colors)
+        self._not_of_filters = (boosts, gammas, self.colormap)
         for widget in (
             ranges, self._fixed, boosts, gammas, self.sort_pair, colors, self.patches_pair, self.order_pair,
             self.correlation_scale, self.about, self.zoom,
@@ -283,7 +297,7 @@ class GridPanel(QWidget):
         self.zoom.clicked.connect(lambda on: self._set(zoomed=on))
         self.low.valueChanged.connect(lambda low: self._set(fixed=(low, max(low, state.look.fixed[1]))))
         self.high.valueChanged.connect(lambda high: self._set(fixed=(min(high, state.look.fixed[0]), high)))
-        self.view.unit_clicked.connect(lambda unit: self._set(unit=unit))
+        self.view.unit_clicked.connect(self._choose)
         self.view.unit_double_clicked.connect(lambda unit: self._set(unit=unit, zoomed=not state.look.zoomed))
         self.view.room_changed.connect(self.room_changed)
         theme.theme_changed.connect(self._scale_bounds)
@@ -300,6 +314,15 @@ class GridPanel(QWidget):
 
     def _set(self, **changes: Any) -> None:
         self.state.update(**changes)
+
+    def _choose(self, unit: int) -> None:
+        grid, layer = self.view.result, self.state.layer
+        filters = grid.filters if grid is not None else None
+        # A sum or a concatenation shows the filters of another layer, whose units are not its own.
+        if grid is not None and filters is not None and layer is not None and len(grid.maxima) != layer.channels:
+            self.state.update(layer=filters.layer, unit=unit)
+        else:
+            self.state.update(unit=unit)
 
     def _set_range(self, range_: str) -> None:
         grid = self.view.result

@@ -94,10 +94,23 @@ class UnitPanel(Panel):
         own = bool(filters) and filters[0].channel is None
         self.filters_title.setText("Its filter" if own else "Strongest inputs")
         captions = ["" if picture.channel is None else str(picture.channel) for picture in filters]
-        tiles = [Tile(picture.picture, caption) for picture, caption in zip(filters, captions, strict=True)]
+        tiles = [
+            Tile(picture.picture, caption, place)
+            for place, (picture, caption) in enumerate(zip(filters, captions, strict=True))
+        ]
         self.filters.set_tiles(tiles, columns=max(6, len(tiles)))
+        source = filters[0].source if filters else None
+        about = "The unit's own filter" if own else "The unit's weights on the inputs that feed it most"
+        self.filters.setToolTip(about if source is None else f"{about}. A click goes to that unit of {source}")
+        self.filters.setEnabled(source is not None)
         for part in (self.filters_title, self.filters):
             part.setVisible(bool(filters))
+
+    def _follow_filter(self, place: int) -> None:
+        """Go to the unit of the layer before that this slice acts on."""
+        picture = self._filters[place] if place < len(self._filters) else None
+        if picture is not None and picture.channel is not None and self.state.find(picture.source) is not None:
+            self.state.update(layer=picture.source, unit=picture.channel)
 
     def show_library(self, library: UnitLibrary, scan: RunStatus | None) -> None:
         """Show what libraries know of the chosen unit; ``scan`` goes on now, or is None."""
@@ -365,9 +378,9 @@ class UnitPanel(Panel):
 
     def _make_filters(self) -> None:
         self.filters_title = label("", "title")
-        self.filters = TilesView(columns=6, clickable=False, largest=64)
+        self.filters = TilesView(columns=6, largest=64)
         self.filters.setAccessibleName("Filters")
-        self.filters.setToolTip("The unit's own filter, or its weights on the inputs that feed it most")
+        self.filters.tile_clicked.connect(self._follow_filter)
         self.body.addWidget(self.filters_title)
         self.body.addWidget(self.filters)
         self.body.addStretch(1)

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from deepvis.messages import GridResult, Size, UInt8Array
 from deepvis.ui import theme
-from deepvis.ui.views.mosaic import Canvas, Mosaic, MosaicGeometry, compose, unit_tile
+from deepvis.ui.views.mosaic import Canvas, Mosaic, MosaicGeometry, compose, on_ground, unit_tile
 from deepvis.ui.views.numbers import format_value
 from deepvis.ui.views.picture import Picture
 
@@ -218,6 +218,9 @@ class GridView(QWidget):
     def _zoom_picture(self) -> Picture | None:
         if self._zoom is None and self._result is not None and self._zoomed_unit is not None:
             pixels = unit_tile(self._result, self._zoomed_unit)
+            if pixels is not None and self._result.filters is not None:
+                pixels = pixels.copy()
+                on_ground(pixels.view(np.uint32)[:, :, 0], QColor(theme.current().window).rgb())
             self._zoom = None if pixels is None else Picture(pixels)
         return self._zoom
 
@@ -288,6 +291,20 @@ class GridView(QWidget):
         painter.setPen(QPen(color, width))
         painter.drawRoundedRect(rect.adjusted(-out, -out, out, out), 2, 2)
 
+    def _label_of_filter(self, unit: int, y: float, x: float) -> str:
+        """The unit, its filter's norm, and which channel the slice under the pointer acts on."""
+        assert self._result is not None
+        filters = self._result.filters
+        assert filters is not None
+        norm = f"norm {format_value(float(self._result.maxima[unit]))}"
+        parts = [str(unit), self._name_of(unit), norm]
+        height, width = self._result.tile
+        place = filters.slice_at(y * height, x * width)
+        if place is not None:
+            slice_norm = format_value(float(filters.slice_norms[unit, place]))
+            parts.append(f"{filters.source or 'input'} {filters.channels[unit, place]}: {slice_norm}")
+        return "  ".join(part for part in parts if part)
+
     def _label(self, unit: int) -> str:
         assert self._result is not None
         name = self._name_of(unit)
@@ -310,7 +327,8 @@ class GridView(QWidget):
         palette = theme.current()
         font = theme.figure_font()
         metrics = QFontMetricsF(font)
-        text = self._label(unit)
+        by_unit = self._result.filters is None or unit >= len(self._result.maxima)
+        text = self._label(unit) if by_unit else self._label_of_filter(unit, y, x)
         padding = theme.scaled(theme.TIGHT) + 2
         box = QRectF(0, 0, metrics.horizontalAdvance(text) + 2 * padding, metrics.height() + theme.scaled(4))
         if self._zoomed:

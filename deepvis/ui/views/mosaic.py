@@ -129,11 +129,18 @@ def compose(
         repeated[...] = widened[:, :, None]
     else:
         tiles[...] = _scaled(source, height, width, canvas)
+    if result.filters is not None:
+        on_ground(tiles, ground)
     count = len(result.order)
     _blank_rest(tiles, count, ground)
     _hatch_dead(tiles, result, ground, hatch)
     geometry = MosaicGeometry(rows, columns, count, (height, width), (height + gap, width + gap))
     return Mosaic(drawn, geometry)
+
+
+def on_ground(words: UInt32Array, ground: int) -> None:
+    """Put the ground's colour where a mosaic of filters leaves it to be seen: where the fourth byte is not full."""
+    words[words < 0xFF000000] = ground
 
 
 def shown_tile(tile: Size, grid: Size, room: Size, gap: int) -> Size:
