@@ -35,7 +35,7 @@ _COLORINGS = (("By class", "class"), ("By prediction", "prediction"), ("Right or
               ("No colours", "none"))  # fmt: skip
 _LEGENDS = {"class": "Classes", "prediction": "Predictions", "correctness": "Right or wrong", "none": "Classes"}
 _HINT = "Drag to move, wheel to zoom, Shift and drag to choose; 0 shows all"
-_CARD_MS = 90
+_CARD_MS = 180
 _EMPTY: npt.NDArray[np.int64] = np.zeros(0, np.int64)
 
 
@@ -173,6 +173,7 @@ class MapPanel(QWidget):
         view.opened.connect(self.opened)
         view.chosen.connect(self.choose)
         view.pointed.connect(self._point)
+        view.moved.connect(self._move_card)
         view.sharp_wanted.connect(self._want_sharp)
         side.legend.lit.connect(lambda _groups: self._light())
         side.legend.wanted.connect(lambda group: view.look_at(np.flatnonzero(view.groups == group)))
@@ -228,13 +229,14 @@ class MapPanel(QWidget):
         """A map that is being made has another state, or made a step."""
         self.progress.show_status(status)
         going = status.state in ("queued", "running", "paused")
-        if going and self.forming is None:
+        begins = going and self.forming is None
+        self.forming = status if going else None
+        if begins:
             self._forget()
-            self.view.clear("The pictures appear here as soon as their features are known")
             self.offer.hide()
             self._show_form(False)
+            self.view.clear("The pictures appear here as soon as the network has seen all of them")
             self.seen.emit()
-        self.forming = status if going else None
         update = status.update
         if going and update is not None:
             pictures, points = update.detail.get("pictures_of_map"), update.detail.get("points")
@@ -407,6 +409,12 @@ class MapPanel(QWidget):
         elif self.card.isVisible():
             self._show_card()
         else:
+            self._card_timer.start()
+
+    def _move_card(self) -> None:
+        """The map moves on under the pointer: the card comes back when it rests."""
+        self.card.hide()
+        if self.view.pointed_at >= 0:
             self._card_timer.start()
 
     def _show_card(self) -> None:

@@ -45,8 +45,7 @@ class MapSide(QWidget):
         self._pictures: MapPictures | None = None
         self.legend_title = label("Classes", "title")
         self.legend = MapLegend()
-        self.legend_note = label("", "quiet", wrap=True)
-        self.live_title = label("Nearest to the live picture", "title")
+        self.live_title = label("Most like the live picture", "title")
         self.live_speed = Figure("99.9 ms", quiet=True, right=True)
         self.live_note = label("", "quiet", wrap=True)
         self.nearest = TilesView(columns=4, largest=64)
@@ -95,7 +94,6 @@ class MapSide(QWidget):
         column.setSpacing(theme.SMALL)
         column.addWidget(self.live)
         column.addWidget(self.legend_title)
-        column.addWidget(self.legend_note)
         column.addWidget(self.legend, 3)
         column.addWidget(self.chosen, 2)
 

@@ -132,7 +132,7 @@ class TileCache:
         painter.drawImage(QPoint(0, 0), picture.image)
         painter.setClipping(False)
         if self._colors is not None:
-            width = max(1.5, 0.045 * side)
+            width = min(max(1.5, 0.045 * side), 4.0)
             red, green, blue = (int(value) for value in self._colors[index])
             painter.setPen(QPen(QColor(red, green, blue), width))
             painter.setBrush(Qt.BrushStyle.NoBrush)

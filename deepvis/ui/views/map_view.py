@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
+    QCursor,
     QFocusEvent,
     QImage,
     QKeyEvent,
@@ -66,12 +67,14 @@ class MapView(QWidget):
     chosen : indices of the pictures that were chosen, int64 (n,).
     pointed : index of the picture under the pointer or the keyboard's mark, or -1.
     sharp_wanted : indices of pictures that are shown larger than their thumbnails.
+    moved : another part of the map is seen.
     """
 
     opened = Signal(int)
     chosen = Signal(object)
     pointed = Signal(int)
     sharp_wanted = Signal(object)
+    moved = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -115,7 +118,7 @@ class MapView(QWidget):
         self._sharpen = QTimer(self)
         self._sharpen.setSingleShot(True)
         self._sharpen.setInterval(120)
-        self._sharpen.timeout.connect(self._ask_sharp)
+        self._sharpen.timeout.connect(self._rest)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -253,6 +256,7 @@ class MapView(QWidget):
     def _changed(self) -> None:
         """Another part of the map is seen."""
         self._sharpen.start()
+        self.moved.emit()
         self.renew()
 
     def repaint_soon(self) -> None:
@@ -511,8 +515,15 @@ class MapView(QWidget):
 
     # ------------------------------------------------------------------------------------------------------ sharpness
 
+    def _rest(self) -> None:
+        """The view rests: another picture may lie under the pointer, and large ones can be sharp."""
+        at = self.mapFromGlobal(QCursor.pos())
+        if self._pressed is None and self.underMouse():
+            self._point_at(self.picture_at(at.x(), at.y()))
+        self._ask_sharp()
+
     def _ask_sharp(self) -> None:
-        """Ask for what is shown large and only known small, once the view rests."""
+        """Ask for what is shown large and only known small."""
         if self.shown.side * self.devicePixelRatioF() < SHARP:
             return
         large = self.shown.indices[self.shown.sides * self.devicePixelRatioF() >= SHARP]
