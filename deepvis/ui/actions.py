@@ -139,7 +139,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("mosaic.colormap", "Colour map", "The next colour map", "Mosaic", ("Shift+C",), needs=("network",)),
     ActionSpec("mosaic.gradient", "Show back in the mosaic", "The origin's gradient at each unit, signed", "Mosaic",
                ("A",), checkable=True, needs=("unit",)),
-    ActionSpec("mosaic.filters", "Filters in the mosaic", "The weights of each unit, in place of its activation", "Mosaic",
+    ActionSpec("mosaic.filters", "Filters in the mosaic", "Each unit's weights, in place of its activation", "Mosaic",
                ("Shift+W",), checkable=True, needs=("network",)),
     ActionSpec("mosaic.patches", "Strongest patches in the mosaic",
                "What each unit answers to most in a set of pictures, in place of its activation", "Mosaic",

@@ -220,8 +220,8 @@ class GridPanel(QWidget):
     def _make_controls(self) -> None:
         self.show_what = Choice(
             "Show",
-            "The layer's activations, the gradient of the chosen unit (or frozen origin) at this layer, its weights, the "
-            "patches to which each unit answers most, or how the units go together",
+            "The layer's activations, the gradient of the chosen unit (or frozen origin) at this layer, the units' "
+            "weights, the patches to which each unit answers most, or how the units go together",
             (
                 ("Activations", "activation"),
                 ("Gradient", "gradient"),
