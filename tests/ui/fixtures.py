@@ -277,7 +277,7 @@ def answerable(request: ViewRequest, by_name: dict[str, Layer]) -> ViewRequest:
 
     def there(part: Any) -> bool:
         layer = by_name.get(part.layer) if part is not None else None
-        return layer is not None and getattr(part, "unit", 0) < layer.channels
+        return layer is not None and (getattr(part, "unit", 0) or 0) < layer.channels
 
     parts = {name: getattr(request, name) for name in ("grid", "unit", "back", "strongest")}
     return replace(
