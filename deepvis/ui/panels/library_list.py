@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QIcon, QKeyEvent, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -67,6 +67,9 @@ class LibraryList(QWidget):
         self._serving = ""
         self._network = ""
         self._scanning = ""
+        blank = QPixmap(16, 16)
+        blank.fill(Qt.GlobalColor.transparent)
+        self._no_icon = QIcon(blank)
         self.table = _Table(0, len(_COLUMNS))
         self.table.setAccessibleName("Libraries")
         self.table.setToolTip("What scans found; double-click or Return: show the patches of this one")
@@ -140,7 +143,9 @@ class LibraryList(QWidget):
     ) -> None:
         """Show these; ``scanning`` is the folder of the one that is written now."""
         chosen = self.chosen
-        kept = chosen.folder if chosen is not None else serving.folder if serving is not None else ""
+        served = serving.folder if serving is not None else ""
+        # Another one serves now: that is what was chosen, or what a scan writes.
+        kept = served if served != self._serving or chosen is None else chosen.folder
         self._serving, self._network, self._scanning = serving.folder if serving else "", network_hash, scanning
         self._infos = tuple(sorted(infos, key=lambda info: (info.network_hash != network_hash, -info.created)))
         self.table.blockSignals(True)
@@ -162,6 +167,8 @@ class LibraryList(QWidget):
         layers = ", ".join(info.layers[:12]) + (" …" if len(info.layers) > 12 else "")
         pictures = info.set_spec or "pictures in memory"
         tip = f"{pictures}\nbegun {when}, {size_text(info)} on the disk\n{layers}"
+        if not info.complete and info.folder != self._scanning:
+            tip += "\nInterrupted: Resume goes on where it stands"
         if not mine:
             tip += f"\nMade with {info.network_name}; load that network to see its patches"
         for column, text in enumerate(texts):
@@ -169,8 +176,9 @@ class LibraryList(QWidget):
             item.setToolTip(tip)
             if not mine:
                 item.setForeground(theme.current().color("quiet"))
+            if column == 0:
+                item.setIcon(theme.icon("check") if serves else self._no_icon)
             if column == 0 and serves:
-                item.setIcon(theme.icon("check"))
                 font = item.font()
                 font.setBold(True)
                 item.setFont(font)
@@ -215,11 +223,11 @@ class LibraryList(QWidget):
 
 
 def state_text(info: LibraryInfo, writing: bool) -> str:
-    """How far a library is: ``500``, ``128 of 500, interrupted``, ``128 of 500, scanning``."""
+    """How far a library is: ``500``, ``128 of 500``, ``128 of 500 …`` while it is scanned."""
     count, total = (f"{number:,}".replace(",", "\u202f") for number in (info.count, info.total))
     if writing:
-        return f"{count} of {total}, scanning"
-    return count if info.complete else f"{count} of {total}, interrupted"
+        return f"{count} of {total} …"
+    return count if info.complete else f"{count} of {total}"
 
 
 def size_text(info: LibraryInfo) -> str:

@@ -166,6 +166,9 @@ class RunPanel(QWidget):
         self._record(status)
         if status.state == "failed":
             self._fail(status)
+        elif status.state == "cancelled" and self.kind.pictures and status.update is not None:
+            self._note = "What was found is kept. Start it again to go on where it stands"
+            self.controls.say(self._error, self._note)
         mine = chosen in (None, status.id) or self._shown_id is None
         if before == status.state == "running":
             # One of many steps: no more of them than an eye can follow.

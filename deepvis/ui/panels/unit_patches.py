@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 
-from deepvis.messages import RunStatus
+from deepvis.messages import LibraryInfo, RunStatus
 from deepvis.ui.panels.controls import ElidedLabel, label
 from deepvis.ui.panels.scan_offer import ScanOffer
 from deepvis.ui.panels.section import Section
@@ -50,7 +50,8 @@ class UnitPatchesSection(Section):
         if info is not None and has:
             # What a rectifier rectifies stands for it; that must be said.
             of = f"{layer} · " if layer != shown else ""
-            title = f"{of}{info.title}{_extent(info.count, info.total)}"
+            whole = info.count >= info.total
+            title = f"{of}{info.title} · {_number(info.count)}" if whole else f"{of}{_extent(info)}"
         self.source.setText(title)
         self.tiles.setVisible(has)
         self.offer.setVisible(not has and key is not None)
@@ -76,9 +77,9 @@ class UnitPatchesSection(Section):
             self.patch_chosen.emit(patches.folder, patches.layer, patches.unit, rank)
 
 
-def _extent(count: int, total: int) -> str:
-    """How many pictures a library has seen, such as ``· 500`` or ``· 120 of 500``."""
-    return f" · {_number(count)}" if count >= total else f" · {_number(count)} of {_number(total)}"
+def _extent(info: LibraryInfo) -> str:
+    """How many pictures a library has seen, such as ``120 of 500``."""
+    return f"{_number(info.count)} of {_number(info.total)}"
 
 
 def _number(count: int) -> str:
