@@ -56,6 +56,10 @@ QPushButton[role="primary"]:disabled { background: $raised; color: $disabled; }
 QPushButton[role="flat"], QToolButton[role="flat"] { background: transparent; }
 QPushButton[role="flat"]:hover, QToolButton[role="flat"]:hover { background: $hover; }
 QPushButton[role="flat"]:checked, QToolButton[role="flat"]:checked { background: $accent_ground; }
+QPushButton[role="caption"] { background: transparent; color: $quiet; font-size: ${f11}px; text-align: left;
+    padding: 0; min-height: 0; border: 1px solid transparent; }
+QPushButton[role="caption"]:hover { color: $accent_text; }
+QPushButton[role="caption"]:focus { border-color: $accent; }
 QPushButton[role="section"] { background: transparent; font-size: ${f13}px; font-weight: 600; text-align: left;
     padding: 0; min-height: ${px20}px; border: 1px solid transparent; }
 QPushButton[role="section"]:checked { background: transparent; color: $text; border-color: transparent; }

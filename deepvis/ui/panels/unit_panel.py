@@ -154,7 +154,12 @@ class UnitPanel(Panel):
         self.origin_text.setText(f"from {look.origin[0]} · {look.origin[1]}" if look.origin is not None else "")
         self.position.setVisible(look.position is not None)
         if look.position is not None:
-            self.position.setText(f" From row {look.position[0]}, column {look.position[1]}")
+            self.position.setText(f" from {look.position[0]}, {look.position[1]}")
+            self.position.setToolTip(
+                f"Looked back from row {look.position[0]}, column {look.position[1]} alone. "
+                "Click to look back from the unit's whole map again"
+            )
+        self.looked_back.setVisible(look.position is None)
         self._mark_position()
         choosable = layer is not None and layer.size is not None and look.origin is None and look.back
         self.map.set_clickable(choosable)
@@ -300,9 +305,12 @@ class UnitPanel(Panel):
         pictures.addWidget(self.map, 0, 0)
         pictures.addWidget(holder, 0, 1)
         pictures.addWidget(self.map_scale, 1, 0)
-        pictures.addLayout(
-            row(label("looked back", "figure-quiet"), self.back_scale), 1, 1, Qt.AlignmentFlag.AlignBottom
-        )
+        self.looked_back = label("looked back", "figure-quiet")
+        # In the caption's place, so that nothing below moves when a position is chosen.
+        self.position = IconButton("x", "Clear the position", "Look back from the unit's whole map again")
+        self.position.setProperty("role", "caption")
+        caption = row(self.looked_back, self.position, self.back_scale)
+        pictures.addLayout(caption, 1, 1, Qt.AlignmentFlag.AlignBottom)
         for column in (0, 1):
             pictures.setColumnStretch(column, 1)
         self.body.addLayout(pictures)
@@ -311,8 +319,6 @@ class UnitPanel(Panel):
         self.rule = Choice("Rule", "What happens to the gradient at each rectifier on its way back", _RULES)
         self.back_choice = Choice("View", "How the back-projection is drawn", _VIEWS)
         self.seed = Choice("Seed", "What starts on the way back: the unit's own activation, or one", _SEEDS)
-        self.position = IconButton("x", "Clear the position", "Look back from the unit's whole map again")
-        self.position.setProperty("role", "flat")
         self.origin = IconButton(
             "push-pin",
             "Freeze origin",
@@ -325,7 +331,7 @@ class UnitPanel(Panel):
         choices = QWidget()
         choices.setProperty(CHROME, True)
         flow = FlowLayout(choices)
-        for part in (self.rule, self.back_choice, self.seed, self.origin, self.origin_text, self.position):
+        for part in (self.rule, self.back_choice, self.seed, self.origin, self.origin_text):
             flow.addWidget(part)
         self.body.addWidget(self.note)
         self.body.addWidget(choices)
