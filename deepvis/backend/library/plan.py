@@ -22,6 +22,10 @@ _ROOM_CPU = 320 * 2**20
 _ROOM_ACCELERATOR = 4 * 2**30
 _HELD = 3
 """Maps of the largest size that a pass holds at once: what a layer reads, what it writes, and a branch beside it."""
+_CACHED = 8
+"""Pictures at once for which the maps of a CPU stay in its cache, …"""
+_WEIGHTS = 8 * 2**20
+"""… unless more share the reading of weights: bytes of weights to be read for each picture at most."""
 
 
 def default_layers(net: Network) -> tuple[str, ...]:
@@ -163,13 +167,18 @@ def in_layout(net: Network, preprocessing: Preprocessing) -> tuple[Network, bool
 
 
 def batch_size(net: Network, preprocessing: Preprocessing, block: int) -> int:
-    """How many pictures go through the network at once: a power of two up to a block, from the size of its largest maps
-    alone, so that it is the same wherever and whenever a network is scanned on this kind of device."""
+    """How many pictures go through the network at once: a power of two up to a block, from the sizes of its maps and
+    weights alone, so that it is the same wherever and whenever a network is scanned on this kind of device."""
     scale = np.prod(preprocessing.size) / np.prod(net.input_size)
     largest = max((layer.channels * int(np.prod(layer.size or (1, 1))) for layer in net.layers), default=1)
     held = _HELD * largest * scale * torch.finfo(net.dtype).bits / 8
-    room = _ROOM_CPU if net.device.type == "cpu" else _ROOM_ACCELERATOR
     batch = block
+    room = _ROOM_ACCELERATOR
+    if net.device.type == "cpu":
+        room = _ROOM_CPU
+        weights = net.parameters * torch.finfo(net.dtype).bits / 8
+        while batch > _CACHED and weights / (batch // 2) <= _WEIGHTS:
+            batch //= 2
     while batch > 1 and batch * held > room:
         batch //= 2
     return batch

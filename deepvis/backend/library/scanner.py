@@ -65,19 +65,22 @@ class Scanner:
         pixels, valid = block.pixels[part], block.valid[part]
         first = block.first + part.start
         pictures = np.arange(first, first + len(pixels), dtype=np.int32)
-        x = self._manifest.preprocessing.normalise(torch.from_numpy(pixels).to(self._net.device))
+        levels = torch.from_numpy(pixels).to(self._net.device)
         if self._channels_last:
-            x = x.contiguous(memory_format=torch.channels_last)
+            # Rearranged while it is a quarter as large.
+            levels = levels.contiguous(memory_format=torch.channels_last)
+        x = self._manifest.preprocessing.normalise(levels)
         answers = self._reduction.answers(x, pictures, valid)
         self._sums.add(self._writer.state, answers, pictures, valid)
         self.showcase.look(self._writer.state, answers, pixels, first)
         self._write(answers, first, valid)
 
     def _write(self, answers: Answers, first: int, valid: npt.NDArray[np.bool_]) -> None:
-        probabilities = torch.softmax(answers.logits.double(), 1)
-        best = probabilities.argmax(1)
-        probability = probabilities.gather(1, best[:, None])[:, 0].numpy()
-        self._writer.write_rows("predicted", first, np.where(valid, best.numpy(), -1).astype(np.int32))
+        logits = answers.logits.numpy().astype(np.float64)
+        best = logits.argmax(1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            probability = 1 / np.exp(logits - logits.max(1, keepdims=True)).sum(1)
+        self._writer.write_rows("predicted", first, np.where(valid, best, -1).astype(np.int32))
         self._writer.write_rows("probability", first, np.where(valid, probability, np.nan).astype(np.float32))
         if answers.features is not None:
             self._writer.write_rows("features", first, np.where(valid[:, None], answers.features, np.float32(0)))

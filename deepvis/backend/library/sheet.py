@@ -24,6 +24,8 @@ def tile(pixels: UInt8Array | None, side: int) -> UInt8Array:
     if pixels is None:
         return np.full((side, side, 3), _EMPTY, np.uint8)
     height, width = pixels.shape[:2]
+    if height == width == side:
+        return pixels
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     # Pixels of a small patch stay pixels; interpolating a few of them would show shapes that are not there.

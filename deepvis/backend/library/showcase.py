@@ -7,12 +7,13 @@ import numpy as np
 from deepvis.backend.library.manifest import Manifest, ScannedLayer
 from deepvis.backend.library.patch import cut, field_box, mean_colour
 from deepvis.backend.library.reduction import Answers
-from deepvis.backend.library.sheet import sheet
+from deepvis.backend.library.sheet import sheet, tile
 from deepvis.backend.library.state import State
 from deepvis.messages import UInt8Array
 
 _ROWS = 8
 _COLUMNS = 9
+_SIDE = 64
 
 
 class Showcase:
@@ -28,7 +29,7 @@ class Showcase:
         chosen = np.unique(np.linspace(0, len(fields) - 1, min(_ROWS, len(fields))).round().astype(int))
         self._layers = [fields[place] for place in chosen]
         self._units: list[tuple[ScannedLayer, int, int]] = []
-        self._pixels: dict[tuple[int, int], UInt8Array] = {}
+        self._tiles: dict[tuple[int, int], UInt8Array] = {}
         self._colour = mean_colour(manifest.preprocessing)
 
     def look(self, state: State, answers: Answers, pixels: UInt8Array, first: int) -> None:
@@ -52,9 +53,9 @@ class Showcase:
                 )
                 seen = pixels[index - first].transpose(1, 2, 0)
                 seen = np.repeat(seen, 3, axis=2) if seen.shape[2] == 1 else seen
-                self._pixels[row, index] = cut(seen, box, self._colour)
+                self._tiles[row, index] = tile(cut(seen, box, self._colour), _SIDE)
         places = {(row, index) for _, _, row in self._units for index in state.strongest.pictures[row].tolist()}
-        self._pixels = {key: patch for key, patch in self._pixels.items() if key in places}
+        self._tiles = {key: patch for key, patch in self._tiles.items() if key in places}
 
     def _choose(self, answers: Answers) -> None:
         slices = self._manifest.slices()
@@ -71,5 +72,5 @@ class Showcase:
         rows = []
         for layer, unit, row in self._units:
             pictures = state.strongest.pictures[row, :_COLUMNS].tolist()
-            rows.append((f"{layer.name} · {unit}", [self._pixels.get((row, index)) for index in pictures]))
-        return sheet(rows) if rows else np.full((64, 64, 3), 20, np.uint8)
+            rows.append((f"{layer.name} · {unit}", [self._tiles.get((row, index)) for index in pictures]))
+        return sheet(rows, _SIDE) if rows else np.full((64, 64, 3), 20, np.uint8)

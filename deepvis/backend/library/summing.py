@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from deepvis.backend.library.manifest import Manifest
 from deepvis.backend.library.reduction import Answers
-from deepvis.backend.library.scale import BINS, edges, to_units
+from deepvis.backend.library.scale import BINS, bins_of, edges, to_units
 from deepvis.backend.library.state import State
 from deepvis.backend.library.strongest import Int32Array
 
@@ -26,7 +25,7 @@ class Sums:
         self._total = manifest.total
         self._labels = labels
         self._slices = list(manifest.slices().values())
-        self._edges = [torch.from_numpy(edges(layer.exponent)) for layer in manifest.layers]
+        self._edges = [edges(layer.exponent) for layer in manifest.layers]
         self._exponents = np.repeat(
             np.array([layer.exponent for layer in manifest.layers], np.int32),
             [layer.channels for layer in manifest.layers],
@@ -67,9 +66,7 @@ class Sums:
     ) -> None:
         bins = np.empty(maxima.shape, np.int64)
         for units, layer_edges in zip(self._slices, self._edges, strict=True):
-            found = torch.bucketize(torch.from_numpy(np.ascontiguousarray(maxima[:, units])), layer_edges, right=True)
-            bins[:, units] = found.numpy() - 1
-        np.clip(bins, 0, BINS - 1, out=bins)
+            bins[:, units] = bins_of(maxima[:, units], layer_edges)
         bins += self._first_bins
         np.add.at(state.histogram.reshape(-1), (bins if whole else bins[counted]).reshape(-1), 1)
 
