@@ -56,7 +56,7 @@ class LibraryCommands(QObject):
         self.layer = LayerLibrary(state, backend, lambda: window.grid_panel.tile_side, self)
         self._opening: tuple[str, str, int, int] | None = None
 
-    def connect(self) -> None:
+    def attach(self) -> None:
         """The window is complete: show what there is from now on, and hear what a person wants."""
         window = self._window
         self.unit.changed.connect(self.show_unit)

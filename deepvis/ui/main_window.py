@@ -145,7 +145,7 @@ class MainWindow(QMainWindow):
         self.addActions(self.actions_.all())
         self._build(center)
         self._connect()
-        self.libraries.connect()
+        self.libraries.attach()
         self.bridge = Bridge(backend, self)
         self.bridge.result.connect(self.show_result)
         self.bridge.happened.connect(self.show_event)

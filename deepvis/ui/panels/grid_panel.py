@@ -154,7 +154,8 @@ class GridPanel(QWidget):
             if show == "correlation" and page is self.view:
                 page = self.correlation
         if self.stage.currentWidget() is not page:
-            focused = self.stage.currentWidget() is not None and self.stage.currentWidget().hasFocus()
+            shown = self.stage.currentWidget()
+            focused = shown is not None and shown.hasFocus()
             self.stage.setCurrentWidget(page)
             if focused:
                 page.setFocus()

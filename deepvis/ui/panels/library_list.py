@@ -153,9 +153,9 @@ class LibraryList(QWidget):
         for place, info in enumerate(self._infos):
             self._fill(place, info)
         self.table.blockSignals(False)
-        place = next((place for place, info in enumerate(self._infos) if info.folder == kept), None)
-        if place is not None:
-            self.table.selectRow(place)
+        row_of = {info.folder: place for place, info in enumerate(self._infos)}
+        if kept in row_of:
+            self.table.selectRow(row_of[kept])
         self.empty.setVisible(not self._infos)
         self.table.setVisible(bool(self._infos))
         self._follow()

@@ -117,7 +117,7 @@ class UnitPanel(Panel):
         self.patches.show_library(library, scan)
         self.statistics.show_statistics(library.statistics)
 
-    def set_folded(self, names: Sequence[str]) -> None:
+    def set_folded(self, names: tuple[str, ...]) -> None:
         """Fold these sections away, and open the others."""
         for section in self._sections:
             section.set_open(section.name not in names)

@@ -130,7 +130,7 @@ class CorrelationView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, shrunk)
         side = round(rect.width() * ratio)
         painter.drawImage(rect, self._picture.fitted((side, side)).image)
-        places = np.flatnonzero(self._correlation.units == self._chosen) if self._chosen is not None else ()
+        places = np.flatnonzero(self._correlation.units == (-1 if self._chosen is None else self._chosen))
         if len(places):
             self._paint_cross(painter, rect, int(places[0]))
         if self._hover is not None:

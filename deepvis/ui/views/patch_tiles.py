@@ -159,12 +159,12 @@ class PatchTiles(QWidget):
                 else:
                     _paint_picture(painter, picture, rect)
         self._paint_values(painter)
-        for rank, token in ((self._hover, "text"), (self._cursor if self.hasFocus() else None, "accent")):
-            if rank is None or rank not in self._patches:
+        for ringed, token in ((self._hover, "text"), (self._cursor if self.hasFocus() else None, "accent")):
+            if ringed is None or ringed not in self._patches:
                 continue
             painter.setBrush(Qt.BrushStyle.NoBrush)
             for back in (False, True):
-                rect = self.cell_rect(rank, back).adjusted(1, 1, -1, -1)
+                rect = self.cell_rect(ringed, back).adjusted(1, 1, -1, -1)
                 # A line on another of the opposite lightness shows on pictures of any colour.
                 painter.setPen(QPen(palette.color("window", 0.8), 4))
                 painter.drawRoundedRect(rect, _CORNER, _CORNER)
