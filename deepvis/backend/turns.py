@@ -56,7 +56,9 @@ class Turns:
     def step_took(self, seconds: float) -> None:
         """A run had this time."""
         self._step = seconds
-        self._balance = max(self._balance - seconds * self.share, -_LONGEST_CREDIT)
+        cost = seconds * self.share
+        # A step that took longer than what is made up for is paid for all the same.
+        self._balance = max(self._balance - cost, -max(_LONGEST_CREDIT, cost))
 
     def reset(self) -> None:
         """No run goes on: nobody owes anything."""

@@ -42,6 +42,12 @@ def test_short_steps_fit_between_frames() -> None:
     assert steps * 0.005 >= 0.35 * 60
 
 
+def test_steps_of_seconds_are_paid_for_whole() -> None:
+    frames, steps = play(Turns(), 120, interval=1 / 30, live=0.015, step=5.0)
+    assert frames >= 0.55 * 120 * 30
+    assert steps * 5.0 >= 0.3 * 120
+
+
 def test_a_live_view_that_is_never_idle_gets_its_share() -> None:
     turns = Turns(0.25)
     frames, steps = play(turns, 60, interval=0.001, live=0.010, step=0.010)
