@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deepvis.backend.methods.filter_bank import FilterBank, filter_bank, nearest_filters
+from deepvis.backend.methods.filter_bank import FilterBank, filter_bank, nearest_filters, what_feeds
 from deepvis.backend.network import Network
 from deepvis.backend.render.filter_grid import render_filters
 from deepvis.backend.render.filters import filter_pictures, weights_of
@@ -17,6 +17,8 @@ class LiveFilters:
 
     def __init__(self, network: Network) -> None:
         self._network = network
+        # One forward pass, now: none is spent on it while pictures are shown.
+        self._fed = what_feeds(network)
         self._banks: dict[str, FilterBank] = {}
         self._pictures: tuple[str, int, tuple[FilterPicture, ...]] | None = None
         self._grid: GridResult | None = None
@@ -53,7 +55,7 @@ class LiveFilters:
     def _bank(self, layer: str) -> FilterBank:
         bank = self._banks.pop(layer, None)
         if bank is None:
-            bank = filter_bank(self._network, layer)
+            bank = filter_bank(self._network, layer, self._fed)
         # The last in is the newest.
         self._banks[layer] = bank
         while len(self._banks) > _BANKS:

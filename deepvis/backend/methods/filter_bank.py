@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,8 +69,12 @@ def nearest_filters(net: Network, layer: str) -> str | None:
     return None
 
 
-def filter_bank(net: Network, layer: str) -> FilterBank:
-    """All filters of one layer, with what they act on, which is told by one forward pass.
+def filter_bank(net: Network, layer: str, fed: Mapping[str, str | None] | None = None) -> FilterBank:
+    """All filters of one layer, with what they act on.
+
+    Parameters
+    ----------
+    fed : what :func:`what_feeds` says of the network, if it is known; otherwise it costs one forward pass.
 
     Raises
     ------
@@ -76,7 +82,9 @@ def filter_bank(net: Network, layer: str) -> FilterBank:
     """
     weights: FloatArray = weight_tensor(net, layer).to(torch.float32).cpu().numpy()
     units, slices = weights.shape[:2]
-    source, sees_picture = what_feeds(net, layer)
+    fed = what_feeds(net) if fed is None else fed
+    sees_picture = layer in fed and fed[layer] is None
+    source = fed.get(layer)
     if source is not None and net.layer(layer).kind == "linear":
         channels, size = net.layer(source).channels, net.layer(source).size
         if size is not None and channels * size[0] * size[1] == slices:
@@ -90,48 +98,57 @@ def filter_bank(net: Network, layer: str) -> FilterBank:
 
 
 @torch.no_grad()
-def what_feeds(net: Network, layer: str) -> tuple[str | None, bool]:
-    """The layer whose output ``layer``'s module is given, and whether it is given the picture instead.
+def what_feeds(net: Network) -> dict[str, str | None]:
+    """For each layer that has filters the layer whose output it is given, None for the picture itself.
 
-    In front of a fully connected layer, maps count before the vector that they are laid out as. (None, False) where it
-    cannot be told.
+    A layer is missing where that cannot be told, as behind a function that is no layer. In front of a fully connected
+    layer, maps count before the vector that they are laid out as. One forward pass.
     """
-    site = net.catalogue.sites[layer]
-    if site.module is None:
-        return None, False
     known = {found.name: found for found in net.layers}
-    names = list(known)
-    before = names[: names.index(layer)]
+    sites = {name: net.catalogue.sites[name] for name, layer in known.items() if layer.kind in ("conv", "linear")}
     dimensions: dict[str, int] = {}
-    given: list[torch.Tensor] = []
+    given: dict[str, list[torch.Tensor]] = {}
 
     def keep(name: str, output: torch.Tensor) -> torch.Tensor:
         dimensions[name] = output.dim()
         return _sample(output)
 
-    def note(_: torch.nn.Module, arguments: tuple[object, ...]) -> None:
-        if arguments and isinstance(arguments[0], torch.Tensor):
-            given.append(_sample(arguments[0]))
+    def noting(path: str) -> Callable[[torch.nn.Module, tuple[object, ...]], None]:
+        def note(_: torch.nn.Module, arguments: tuple[object, ...]) -> None:
+            if arguments and isinstance(arguments[0], torch.Tensor):
+                given.setdefault(path, []).append(_sample(arguments[0]))
+
+        return note
 
     # Not a blank picture: on it many layers agree.
     noise = torch.randn((1, net.channels, *net.input_size), generator=torch.Generator().manual_seed(0))
     x = noise.to(net.device, net.dtype)
-    handle = net.module.get_submodule(site.module).register_forward_pre_hook(note)
-    try:
-        _, outputs = net.run(x, before, reduce=keep)
-    except NetworkError:
-        return None, False
-    finally:
-        handle.remove()
-    if len(given) <= site.call:
-        return None, False
-    seen = given[site.call]
-    if torch.equal(seen, _sample(x)):
-        return None, True
-    same = [name for name in before if torch.equal(outputs[name], seen)]
-    same = [name for name in same if dimensions[name] == 4] or same
-    same = [name for name in same if known[name].main] or same
-    return (same[-1] if same else None), False
+    paths = {site.module for site in sites.values() if site.module is not None}
+    with ExitStack() as stack:
+        for path in paths:
+            handle = net.module.get_submodule(path).register_forward_pre_hook(noting(path))
+            stack.callback(handle.remove)
+        try:
+            _, outputs = net.run(x, known, reduce=keep)
+        except NetworkError:
+            return {}
+    picture = _sample(x)
+    fed: dict[str, str | None] = {}
+    earlier: dict[bytes, list[str]] = {}
+    for name, layer in known.items():
+        site = sites.get(name)
+        inputs = given.get(site.module, []) if site is not None and site.module is not None else []
+        if site is not None and len(inputs) > site.call:
+            seen = inputs[site.call]
+            same = earlier.get(seen.cpu().numpy().tobytes(), [])
+            same = [one for one in same if dimensions[one] == 4] or same
+            same = [one for one in same if known[one].main] or same
+            if same:
+                fed[name] = same[-1]
+            elif torch.equal(seen, picture):
+                fed[name] = None
+        earlier.setdefault(outputs[layer.name].cpu().numpy().tobytes(), []).append(name)
+    return fed
 
 
 def _sample(tensor: torch.Tensor) -> torch.Tensor:
