@@ -31,7 +31,7 @@ def weights_of(net: Network, layer: str) -> str | None:
 
 
 def filter_pictures(bank: FilterBank, unit: int) -> tuple[FilterPicture, ...]:
-    """A unit's own filter in colour where it acts on the picture, else the slices of its strongest incoming channels."""
+    """A unit's own filter in colour where it acts on the picture, else the slices of its strongest inputs."""
     weights = bank.weights[unit]
     if bank.sees_picture and weights.shape[0] == 3:
         scale = float(np.abs(weights).max()) or 1.0
