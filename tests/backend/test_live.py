@@ -292,8 +292,9 @@ def test_a_dream_that_the_network_cannot_take_leaves_the_rest_of_the_view(frame:
 def test_the_features_of_a_frame_are_what_goes_into_the_classifier(net: Network, frame: Frame) -> None:
     module = net.module
     assert isinstance(module, Chain)
+    view = LiveView(net)
     passes = module.passes
-    result = LiveView(net).show(frame, ViewRequest(1, features="5"))
+    result = view.show(frame, ViewRequest(1, features="5"))
     assert module.passes == passes + 1, "the features come from the pass of the frame"
     with torch.no_grad():
         expected = nn.Sequential(*list(module)[:7])(net.preprocess(frame.image))[0].numpy()
