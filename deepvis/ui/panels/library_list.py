@@ -24,8 +24,8 @@ from deepvis.ui.panels.controls import ElidedLabel, IconButton, label, row
 UNDO_SECONDS = 10
 _COLUMNS = ("Pictures", "Scanned", "Network")
 _BUTTONS: tuple[tuple[str, str, str, str], ...] = (
-    ("choose", "check", "Use", "Show the patches of this library"),
-    ("resume", "play", "Resume", "Go on with this scan where it stands"),
+    ("choose", "", "Use", "Show the patches of this library"),
+    ("resume", "", "Resume", "Go on with this scan where it stands"),
     ("skipped", "warning", "Skipped", "List the files that could not be read"),
     ("folder", "folder-open", "Folder", "Open the folder in which it lies"),
     ("export", "export", "Export patches", "Save the patches of the shown layer, a picture a unit"),

@@ -6,11 +6,13 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from deepvis.messages import RunStatus
-from deepvis.ui.panels.controls import FlowLayout, IconButton, label
+from deepvis.ui import theme
+from deepvis.ui.panels.controls import FlowLayout, IconButton, label, row
 from deepvis.ui.playback_bar import clock
 
 SCAN = "patch_scan"
 SAMPLES = "samples:"
+_BAR_WIDTH = 320
 
 
 class ScanOffer(QWidget):
@@ -46,16 +48,21 @@ class ScanOffer(QWidget):
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName("Progress of the scan")
         self.buttons = QWidget()
-        flow = FlowLayout(self.buttons)
-        for button in (self.samples, self.layer, self.folder):
-            flow.addWidget(button)
+        if centred:
+            self.buttons.setLayout(row(1, self.samples, self.layer, self.folder, 1))
+            self.progress.setMaximumWidth(theme.scaled(_BAR_WIDTH))
+        else:
+            flow = FlowLayout(self.buttons)
+            for button in (self.samples, self.layer, self.folder):
+                flow.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         if centred:
             self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             column.addStretch(1)
-        for part in (self.text, self.progress, self.buttons):
-            column.addWidget(part)
+        column.addWidget(self.text)
+        column.addLayout(row(1, self.progress, 1) if centred else row(self.progress))
+        column.addWidget(self.buttons)
         if centred:
             column.addStretch(1)
         self.samples.clicked.connect(lambda: self.scan_samples.emit())
