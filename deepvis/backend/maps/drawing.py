@@ -99,7 +99,7 @@ def draw_thumbnails(
     if distances is None:
         distances = spread(points)
     frame = 2 if side >= 24 else 1
-    for index in np.flatnonzero(distances * scale >= side + 2):
+    for index in np.flatnonzero(distances >= (side + 2) / max(scale, 1e-30)):
         top = round(float(places[index, 1]) - side / 2)
         left = round(float(places[index, 0]) - side / 2)
         if top < 0 or left < 0 or top + side > size[0] or left + side > size[1]:

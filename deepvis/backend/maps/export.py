@@ -97,7 +97,7 @@ def write_svg(content: MapContent, path: StrPath, coloring: str = "class", *, si
         )
     parts.append('</g><g id="thumbnails">')
     scale = _scale(content, places)
-    for index in np.flatnonzero(content.spread * scale >= _TILE + 2).tolist():
+    for index in np.flatnonzero(content.spread >= (_TILE + 2) / max(scale, 1e-30)).tolist():
         x, y = places[index].tolist()
         left, top = x - _TILE / 2, y - _TILE / 2
         parts.append(
