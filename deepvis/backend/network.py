@@ -367,17 +367,22 @@ class Network:
             raise ValueError(f"unit {unit!r} is out of range: layer {layer!r} has units 0 to {found.channels - 1}")
         return found
 
-    def converted(self, dtype: torch.dtype, *, channels_last: bool = False) -> Network:
+    def converted(self, dtype: torch.dtype, *, channels_last: bool = False, share: bool = False) -> Network:
         """A copy with weights of another floating type and memory layout; this network stays as it is.
 
-        The copy shares this network's catalogue, labels and preprocessing.
+        The copy shares this network's catalogue, labels and preprocessing. With ``share`` it also shares the weights
+        that the conversion leaves as they are, which saves memory as long as nobody changes them.
         """
         if self._unpacked is not None:
-            return self._unpacked.converted(dtype, channels_last=channels_last)
+            return self._unpacked.converted(dtype, channels_last=channels_last, share=share)
         key = (dtype, channels_last, self.device)
         if self._copies is not None and (known := self._copies.get(key)) is not None:
             return known
-        module = copy.deepcopy(self.module).to(dtype)
+        kept: dict[int, object] = {}
+        if share:
+            tensors = (*self.module.parameters(), *self.module.buffers())
+            kept = {id(t): t for t in tensors if t.dtype == dtype and not (channels_last and t.dim() == 4)}
+        module = copy.deepcopy(self.module, kept).to(dtype)
         if channels_last:
             module = module.to(memory_format=torch.channels_last)
         twin = self._twin(module)

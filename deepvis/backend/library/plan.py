@@ -18,7 +18,7 @@ from deepvis.backend.preprocessing import Preprocessing
 from deepvis.messages import Fit, Layer, ReceptiveField
 
 _TOLD_KINDS = ("conv", "linear", "block", "add", "cat", "attention")
-_ROOM_CPU = 320 * 2**20
+_ROOM_CPU = 192 * 2**20
 _ROOM_ACCELERATOR = 4 * 2**30
 _HELD = 3
 """Maps of the largest size that a pass holds at once: what a layer reads, what it writes, and a branch beside it."""
@@ -157,7 +157,7 @@ def in_layout(net: Network, preprocessing: Preprocessing) -> tuple[Network, bool
     if not any(isinstance(module, nn.Conv2d) for module in net.module.modules()):
         return net, False
     try:
-        copy = net if net.channels_last else net.converted(net.dtype, channels_last=True)
+        copy = net if net.channels_last else net.converted(net.dtype, channels_last=True, share=True)
         x = torch.zeros(2, preprocessing.channels, *preprocessing.size, device=net.device)
         copy.forward(x.contiguous(memory_format=torch.channels_last))
     except Exception:

@@ -62,6 +62,7 @@ class Scan:
         self._source = source
         self._processes = Processes.current()
         self._lock: WriterLock | None = None
+        self._probed: tuple[str, Network] | None = None
 
     def steps(self) -> Iterator[RunUpdate]:
         """An update a block."""
@@ -101,6 +102,7 @@ class Scan:
         net = in_precision(self._net, options.precision)
         net, channels_last = in_layout(net, preprocessing)
         numbers = ("bf16" if net.dtype == torch.bfloat16 else "fp32") + (" channels last" if channels_last else "")
+        self._probed = (numbers, net)
         found = probe(net, names, preprocessing, options.fit, features=options.features)
         return Manifest(
             network_name=self._net.name,
@@ -141,9 +143,11 @@ class Scan:
 
     def _network(self, manifest: Manifest) -> Network:
         """The network in the number format and layout with which the library was begun."""
+        if self._probed is not None and self._probed[0] == manifest.numbers:
+            return self._probed[1]
         net = in_precision(self._net, "bf16" if manifest.numbers.startswith("bf16") else "fp32")
         if manifest.numbers.endswith("channels last") and not net.channels_last:
-            net = net.converted(net.dtype, channels_last=True)
+            net = net.converted(net.dtype, channels_last=True, share=True)
         return net
 
     # ---------------------------------------------------------------------------------------------------- going on
@@ -151,7 +155,6 @@ class Scan:
     def _blocks(self, start: _Start, manifest: Manifest, writer: LibraryWriter) -> Iterator[RunUpdate]:
         share = self._processes.share(start.remaining)
         if not share:
-            writer.checkpoint()
             return
         scanner = Scanner(self._network(manifest), writer, np.asarray(self._source.labels, np.int32))
         told = _Told(start, manifest, writer, scanner, self._processes)
