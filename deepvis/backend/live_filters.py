@@ -42,8 +42,7 @@ class LiveFilters:
             name = nearest_filters(self._network, request.layer)
             if name is None:
                 raise ValueError(f"neither {request.layer} nor a layer before it has filters; activations are shown")
-            note = "" if name == request.layer else f"{request.layer} has no weights. These are the filters of {name}"
-            self._grid = render_filters(self._bank(name), request, note)
+            self._grid = render_filters(self._bank(name), request)
         return self._grid
 
     def _draw(self, layer: str, unit: int) -> tuple[FilterPicture, ...]:

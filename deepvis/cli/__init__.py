@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 import deepvis
-from deepvis.cli import bench, live, networks, pictures, runs, scan, snapshot
+from deepvis.cli import bench, filters, live, networks, pictures, runs, scan, snapshot
 from deepvis.cli import map as maps
 from deepvis.cli.common import CommandParser, UsageError
 
@@ -43,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"deepvis {deepvis.__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=CommandParser)
-    for group in (live, networks, snapshot, pictures, runs, scan, maps, bench):
+    for group in (live, networks, snapshot, pictures, filters, runs, scan, maps, bench):
         group.register(commands)
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)

@@ -66,7 +66,7 @@ class _Plan:
         return (self.tile[0] - self.taken[0]) // 2, (self.tile[1] - self.taken[1]) // 2
 
 
-def render_filters(bank: FilterBank, request: GridRequest, note: str = "") -> GridResult:
+def render_filters(bank: FilterBank, request: GridRequest) -> GridResult:
     """Draw every unit's filter: in colour where it acts on red, green and blue, else its slices around zero.
 
     Where not all slices fit, the strongest of each unit are shown, strongest first; else they stand in the order of
@@ -115,7 +115,6 @@ def render_filters(bank: FilterBank, request: GridRequest, note: str = "") -> Gr
         high=limit,
         signed=True,
         map_size=(height, width),
-        note=note,
         filters=FilterTiles(
             layer=bank.layer,
             source=bank.source,

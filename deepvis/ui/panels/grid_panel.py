@@ -10,7 +10,17 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QDoubleSpinBox, QStackedWidget, QVBoxLayout, QWidget
 
 from deepvis.colormaps import DIVERGING
-from deepvis.messages import BOOSTS, COLORMAPS, GAMMAS, GridResult, LayerCorrelation, LayerPatches, Size, ViewResult
+from deepvis.messages import (
+    BOOSTS,
+    COLORMAPS,
+    GAMMAS,
+    FilterTiles,
+    GridResult,
+    LayerCorrelation,
+    LayerPatches,
+    Size,
+    ViewResult,
+)
 from deepvis.ui import theme
 from deepvis.ui.look import PATCHES
 from deepvis.ui.panels.controls import CHROME, Choice, FlowLayout, IconButton, label, pair, row
@@ -97,6 +107,8 @@ class GridPanel(QWidget):
         colormap = DIVERGING if grid.signed else grid.request.colormap
         if grid.filters is not None and grid.filters.color:
             colormap = "gray"
+        if grid.filters is not None:
+            self.about.setText(_about_filters(grid.filters, self.state.look.layer))
         self.scale.set_scale(colormap, grid.low, grid.high)
 
     @property
@@ -188,7 +200,7 @@ class GridPanel(QWidget):
         self.zoom.setVisible(look.show != "correlation")
         self.patches_pair.setVisible(look.show == "patches")
         self.order_pair.setVisible(look.show == "correlation")
-        self.about.setVisible(look.show == "correlation")
+        self.about.setVisible(filters or look.show == "correlation")
         self.correlation_scale.setVisible(look.show == "correlation")
         self.patches.set_value(look.patches)
         self.order.set_value(look.clustered)
@@ -358,6 +370,14 @@ class GridPanel(QWidget):
         layer = self.state.layer
         is_answer = layer is not None and layer.size is None and layer.channels == len(self._labels)
         return self._labels[unit] if is_answer and unit < len(self._labels) else ""
+
+
+def _about_filters(filters: FilterTiles, layer: str | None) -> str:
+    """Whose filters they are, where the layer has none, and how much of each is shown."""
+    of = "" if filters.layer == layer else f"filters of {filters.layer}"
+    shown = filters.channels.shape[1]
+    strongest = f"the {shown} strongest of {shown + filters.hidden} inputs" if filters.hidden else ""
+    return ", ".join(part for part in (of, strongest) if part)
 
 
 def _numbers(values: tuple[float, ...]) -> list[tuple[str, float]]:
