@@ -10,7 +10,7 @@ import numpy as np
 from deepvis.messages import FloatArray
 
 MOST_ZOOM = 400.0
-"""How many times as large as the whole map."""
+"""How many times as large as the whole map it can be seen, at least."""
 
 _GLIDE = 0.09
 """Seconds in which a glide makes 63 % of its way."""
@@ -58,6 +58,8 @@ class MapCamera:
         self.size = (1.0, 1.0)
         self.margin = 32.0
         self.fitted = True
+        self.most_scale = 0.0
+        """Pixels a unit that can be reached in any case, so that the nearest pictures come apart."""
 
     @property
     def fit_scale(self) -> float:
@@ -109,7 +111,7 @@ class MapCamera:
     def zoom_at(self, factor: float, point: tuple[float, float] | None = None, *, glide: bool = True) -> None:
         """Zoom by a factor; what lies at ``point`` (None: the middle) stays there."""
         fit = self.fit_scale
-        scale = min(max(self.target.scale * factor, 0.5 * fit), MOST_ZOOM * fit)
+        scale = min(max(self.target.scale * factor, 0.5 * fit), max(MOST_ZOOM * fit, self.most_scale))
         across, down = (0.0, 0.0) if point is None else (point[0] - self.size[0] / 2, point[1] - self.size[1] / 2)
         base = self.target
         x = base.x + across / base.scale - across / scale

@@ -36,17 +36,17 @@ class LivePoint:
         if self.place is None or self._target is None:
             return False
         self._now += seconds
-        if not self._trail or self._now - self._trail[-1][2] >= _TRAIL_EVERY:
-            last = self._trail[-1] if self._trail else None
-            if last is None or math.hypot(last[0] - self.place[0], last[1] - self.place[1]) > close:
-                self._trail.append((*self.place, self._now))
         while self._trail and self._now - self._trail[0][2] > _TRAIL_SECONDS:
             self._trail.popleft()
-        share = 1 - math.exp(-seconds / _GLIDE)
         across, down = self._target[0] - self.place[0], self._target[1] - self.place[1]
-        arrived = math.hypot(across, down) <= close
-        self.place = self._target if arrived else (self.place[0] + share * across, self.place[1] + share * down)
-        return not arrived or bool(self._trail)
+        if math.hypot(across, down) <= close:
+            self.place = self._target
+            return bool(self._trail)
+        if not self._trail or self._now - self._trail[-1][2] >= _TRAIL_EVERY:
+            self._trail.append((*self.place, self._now))
+        share = 1 - math.exp(-seconds / _GLIDE)
+        self.place = (self.place[0] + share * across, self.place[1] + share * down)
+        return True
 
     def trail(self) -> list[tuple[float, float, float]]:
         """(x, y, strength) from the oldest place to the newest, strength in [0, 1]."""

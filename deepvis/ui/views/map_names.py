@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from deepvis.messages import FloatArray
 
-_NEAR = 0.035
+_NEAR = 0.04
 """Of the map's extent: pictures of a class that are no further apart lie together."""
 _MOST = 400
 _LEAST = 3

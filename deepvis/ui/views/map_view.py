@@ -31,7 +31,7 @@ from deepvis.ui.views.map_dots import MARGIN, DotCanvas
 from deepvis.ui.views.map_live import LivePoint
 from deepvis.ui.views.map_names import ClassName, class_names, inside_polygon
 from deepvis.ui.views.map_painting import MapPainter
-from deepvis.ui.views.map_tiles import SHARP, Shown, TileCache, choose
+from deepvis.ui.views.map_tiles import LARGEST, SHARP, Shown, TileCache, choose
 
 _FRAME_MS = 16
 _REST_MS = 130
@@ -43,6 +43,7 @@ _CLICK = 4.0
 _REACH = 14.0
 """Pixels from a dot within which the pointer finds it."""
 _FORMING_TILES = 250
+_MOST_SCALE = 1e7
 _ARROWS = {
     Qt.Key.Key_Left: (-1, 0),
     Qt.Key.Key_Right: (1, 0),
@@ -144,6 +145,8 @@ class MapView(QWidget):
             self._point_at(-1)
         self.points = points
         self.spread = spread_of(points, _FORMING_TILES) if spread is None else spread
+        apart = self.spread[self.spread > 0]
+        self.camera.most_scale = min(1.4 * LARGEST / float(apart.min()), _MOST_SCALE) if len(apart) > 1 else 0.0
         self.camera.set_bounds(Bounds.of(points), glide=not fresh and spread is not None)
         self.setAccessibleDescription(f"{len(points)} pictures")
         self._changed()
