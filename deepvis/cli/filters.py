@@ -14,9 +14,9 @@ def register(commands: Any) -> None:
     parser = commands.add_parser(
         "filters",
         help="the weights of a layer as one picture",
-        description="The weights of a layer as one picture: a tile a unit, in colour where they act on the picture, else "
-        "its strongest slices around zero (blue below, red above), each on one channel of the layer before. A layer "
-        "without weights shows those of the nearest layer before it.",
+        description="The weights of a layer as one picture: a tile a unit, in colour where they act on the picture, "
+        "else its strongest slices around zero (blue below, red above), each on one channel of the layer before. A "
+        "layer without weights shows those of the nearest layer before it.",
     )
     parser.add_argument("model", metavar="MODEL", help="as --model of the other commands")
     parser.add_argument("layer", metavar="LAYER", help="a layer from deepvis layers MODEL")
@@ -25,10 +25,8 @@ def register(commands: Any) -> None:
         "--unit", type=int, metavar="N", help="one unit alone, with as many slices as there is room for"
     )
     parser.add_argument("--sort", choices=("number", "norm"), default="number", help="order of the units (number)")
-    parser.add_argument(
-        "--range", choices=("unit", "layer"), default="unit", help="what takes the full colour: each unit's largest weight, "
-        "or the layer's (unit)",
-    )  # fmt: skip
+    scale = "what takes the full colour: each unit's largest weight, or the layer's (unit)"
+    parser.add_argument("--range", choices=("unit", "layer"), default="unit", help=scale)
     parser.add_argument("--size", type=size, default=(1200, 1200), metavar="HxW", help="room in pixels (1200)")
     parser.add_argument("--npz", action="store_true", help="write the weights as well, as .npz beside the picture")
     add_network_options(parser, name=False)

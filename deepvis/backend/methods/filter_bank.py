@@ -12,7 +12,7 @@ import torch
 
 from deepvis.backend.methods.filters import weight_tensor
 from deepvis.backend.network import Network, NetworkError
-from deepvis.messages import FloatArray
+from deepvis.messages import FloatArray, Layer
 
 _SAMPLE = 4096
 """Values by which tensors of one pass are told apart."""
@@ -55,18 +55,35 @@ class FilterBank:
 def nearest_filters(net: Network, layer: str) -> str | None:
     """``layer`` if it has filters, else the nearest layer before it that has; None where there is none.
 
+    Of a sum's two ways the one with the larger filters counts: the other is a shortcut of 1 × 1.
+
     Raises KeyError where there is no such layer.
     """
     net.layer(layer)
     names = [found.name for found in net.layers]
-    for found in reversed(net.layers[: names.index(layer) + 1]):
-        if found.kind in ("conv", "linear") and net.catalogue.sites[found.name].module is not None:
-            try:
-                weight_tensor(net, found.name)
-            except ValueError:
-                continue
-            return found.name
-    return None
+    before = net.layers[: names.index(layer) + 1]
+    kernels = {found.name: _kernel(net, found) for found in before}
+    with_filters = [name for name in reversed(kernels) if kernels[name] is not None]
+    if not with_filters or with_filters[0] == layer:
+        return with_filters[0] if with_filters else None
+    nearest = with_filters[0]
+    summed = any(found.kind == "add" for found in before[names.index(nearest) :])
+    if summed and kernels[nearest] == 1 and len(with_filters) > 1:
+        other = with_filters[1]
+        if kernels[other] != 1 and net.layer(other).channels == net.layer(nearest).channels:
+            return other
+    return nearest
+
+
+def _kernel(net: Network, layer: Layer) -> int | None:
+    """Weights of one slice of the layer's filters, None where it has none."""
+    if layer.kind not in ("conv", "linear") or net.catalogue.sites[layer.name].module is None:
+        return None
+    try:
+        weight = weight_tensor(net, layer.name)
+    except ValueError:
+        return None
+    return int(weight.shape[2] * weight.shape[3])
 
 
 def filter_bank(net: Network, layer: str, fed: Mapping[str, str | None] | None = None) -> FilterBank:

@@ -93,10 +93,11 @@ def render_filters(bank: FilterBank, request: GridRequest) -> GridResult:
         chosen = np.argsort(-slice_norms, axis=1, kind="stable")[:, : plan.count]
     by_unit = np.arange(units)[:, None]
     peaks = np.abs(bank.weights).max((1, 2, 3), initial=0.0)
-    limit = float(np.median(peaks))
+    largest = float(peaks.max(initial=0.0))
+    limit = float(np.median(peaks[peaks > 0])) if largest > 0 else 0.0
     scales = peaks[order]
     if request.range != "unit":
-        limit = float(np.quantile(np.abs(bank.weights), 1 - _CLIPPED)) or float(peaks.max(initial=0.0))
+        limit = float(np.quantile(np.abs(bank.weights), 1 - _CLIPPED)) or largest
         scales = np.full(len(order), limit, np.float32)
     shown = bank.weights[order] if color else slices[order[:, None], chosen[order]]
     levels = _levels(shown, scales)
