@@ -127,7 +127,7 @@ def test_pictures_come_whole_as_the_network_saw_them_and_as_files(
     keeper.picture_file(map_folder, 3)
     path = Path(events.wait(MapPictureFile).path)
     assert path == picture_folder / "blue" / "03.png"
-    path.unlink()
+    (picture_folder / "blue" / "04.png").unlink()
     keeper.picture_file(map_folder, 4)
     assert events.wait(MapPictureFile).path == ""
     assert events.wait(Problem).remedy
