@@ -251,6 +251,27 @@ def test_saliency_writes_a_picture_with_its_provenance(
         np.testing.assert_array_equal(arrays["saliency"], expected)
 
 
+def test_filters_are_drawn_and_written_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "filters.png"
+    assert cli.main(["filters", "tinynet", "relu2", "-o", str(out), "--sort", "norm", "--size", "300x500", "--npz"]) == 0
+    with Image.open(out) as image:
+        assert image.width <= 500
+        assert image.height <= 300
+        facts = json.loads(image.text["deepvis"])  # type: ignore[attr-defined]
+    assert (facts["layer"], facts["source"]) == ("conv2", "relu1")
+    assert "relu2 has no weights" in capsys.readouterr().out
+    import deepvis
+
+    expected = deepvis.methods.filters(deepvis.load("tinynet", "cpu"), "conv2")
+    with np.load(out.with_suffix(".npz")) as arrays:
+        np.testing.assert_array_equal(arrays["weights"], expected)
+        norms = np.linalg.norm(expected.reshape(len(expected), -1), axis=1)
+        assert arrays["order"].tolist() == np.argsort(-arrays["norms"], kind="stable").tolist()
+        np.testing.assert_allclose(arrays["norms"], norms, rtol=1e-5)
+    assert cli.main(["filters", "tinynet", "conv2", "-o", str(out), "--unit", "64"]) == 1
+    assert "units 0 to 63" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("options", [["--method", "smoothgrad", "--seed", "3"], ["--overlay", "--colormap", "viridis"]])
 def test_saliency_has_its_variants(tmp_path: Path, picture: Path, options: list[str]) -> None:
     out = tmp_path / "out.png"
