@@ -11,6 +11,7 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +157,7 @@ class MapKeeper:
                 else:
                     # What was asked for last is what a person looks at.
                     (folder, index, whole), _ = self._pictures.popitem(last=True)
-                    what, job = "picture", lambda f=folder, i=index, w=whole: self._read_picture(f, i, w)
+                    what, job = "picture", partial(self._read_picture, folder, index, whole)
             try:
                 job()
             except Exception as error:

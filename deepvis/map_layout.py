@@ -111,13 +111,12 @@ def class_colors(count: int, *, dark: bool = True) -> UInt8Array:
         return np.zeros((0, 3), np.uint8)
     order = np.arange(count)
     if count <= 12:
-        hue = (order / count + 0.06) % 1
-        light = np.full(count, 0.76 if dark else 0.60)
+        hue: npt.NDArray[np.float64] = (order / count + 0.06) % 1
         # Neighbours in hue differ in lightness as well.
-        light += np.where(order % 2 == 0, 0.04, -0.05)
+        light = (0.76 if dark else 0.60) + np.array([0.04, -0.05])[order % 2]
     else:
         hue = (order * _GOLDEN + 0.06) % 1
-        light = np.array([0.78, 0.70, 0.84] if dark else [0.60, 0.68, 0.50])[order % 3]
+        light = np.array([0.78, 0.70, 0.84] if dark else [0.60, 0.68, 0.50], np.float64)[order % 3]
     chroma = np.array([0.150, 0.125, 0.165])[order % 3]
     return oklch(light, chroma, hue)
 

@@ -255,7 +255,7 @@ class MainWindow(QMainWindow):
         self.state.changed.connect(self._show_unit_images)
         self.gallery.changed.connect(lambda: self.actions_.set_available(self._available()))
         self.log.changed.connect(self._follow_log)
-        self.maps.connect()
+        self.maps.begin_listening()
         panel = self.grid_panel
         panel.room_changed.connect(self.requests.room_changed)
         panel.probe_changed.connect(lambda: self.requests.set_probe(panel.probe))

@@ -56,7 +56,7 @@ class MapCommands(QObject):
         self.panel = MapPanel()
         self.panel.hide()
 
-    def connect(self) -> None:
+    def begin_listening(self) -> None:
         """The window is complete: hear what a person wants."""
         panel, window = self.panel, self._window
         panel.closed.connect(lambda: self.show(False))

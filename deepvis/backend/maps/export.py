@@ -15,7 +15,7 @@ from deepvis.backend.atomic_file import StrPath, atomic
 from deepvis.backend.export import write_png
 from deepvis.backend.maps.drawing import GROUND, draw_thumbnails, point_colors, to_pixels
 from deepvis.map_layout import color_groups
-from deepvis.messages import MapContent, MapPictures
+from deepvis.messages import FloatArray, MapContent, MapPictures
 
 ENDINGS = (".png", ".svg", ".csv")
 
@@ -126,7 +126,7 @@ def _data(pictures: MapPictures, index: int) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
 
 
-def _scale(content: MapContent, places: np.ndarray) -> float:  # type: ignore[type-arg]
+def _scale(content: MapContent, places: FloatArray) -> float:
     extent = float(np.ptp(content.points, axis=0).max()) if len(content.points) else 0.0
     return float(np.ptp(places, axis=0).max()) / extent if extent > 0 else 0.0
 

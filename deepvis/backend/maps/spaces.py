@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from deepvis.messages import FloatArray
+
+Float64Array = npt.NDArray[np.float64]
 
 Metric = Literal["whitened", "cosine", "euclidean"]
 
@@ -49,7 +52,7 @@ class FeatureSpace:
             return cls("cosine" if metric == "whitened" else metric)
         mean = features.mean(0, dtype=np.float64)
         centred = (features - mean).astype(np.float32)
-        covariance = (centred.T @ centred).astype(np.float64) / max(1, count - 1)
+        covariance: Float64Array = (centred.T @ centred).astype(np.float64) / max(1, count - 1)
         values, vectors = _leading(covariance, components)
         kept = values > 1e-6 * max(float(values.max()), 1e-30)
         if not kept.any():
@@ -61,7 +64,7 @@ class FeatureSpace:
         """Features, float32 (N, D), in this space: float32 (N, k)."""
         prepared: FloatArray = np.ascontiguousarray(features, np.float32)
         if self.mean is not None and self.matrix is not None:
-            prepared = (prepared - self.mean) @ self.matrix
+            prepared = ((prepared - self.mean) @ self.matrix).astype(np.float32)
         return prepared if self.metric == "euclidean" else unit_length(prepared)
 
 
@@ -72,7 +75,7 @@ def unit_length(features: FloatArray) -> FloatArray:
     return result
 
 
-def _leading(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _leading(matrix: Float64Array, count: int) -> tuple[Float64Array, Float64Array]:
     """The largest eigenvalues of a symmetric matrix, float64 (count,), and their vectors (D, count)."""
     width = len(matrix)
     if width > _DENSE and count < width // 4:

@@ -299,7 +299,7 @@ class MapPanel(QWidget):
         self.view.set_marked(indices)
         self.side.set_chosen(indices)
 
-    def find(self, text: str) -> npt.NDArray[np.int64]:
+    def matches(self, text: str) -> npt.NDArray[np.int64]:
         """Pictures whose class, prediction or title has this text, upper and lower case alike."""
         pictures, wanted = self._pictures, text.strip().casefold()
         if pictures is None or not wanted:
@@ -385,7 +385,7 @@ class MapPanel(QWidget):
         """Let what is searched for, else what the legend says, stand out."""
         text = self.search.text()
         if text.strip():
-            hits = self.find(text)
+            hits = self.matches(text)
             lit = np.zeros(len(self.view.points), np.bool_)
             lit[hits] = True
             self.found.setText(f"{len(hits)} found")
@@ -397,7 +397,7 @@ class MapPanel(QWidget):
         self.view.set_lit(np.isin(self.view.groups, groups) if groups else None)
 
     def _go_to_found(self) -> None:
-        hits = self.find(self.search.text())
+        hits = self.matches(self.search.text())
         if len(hits):
             self.view.look_at(hits)
             self.choose(hits)

@@ -67,10 +67,9 @@ class DotCanvas:
 
 def _packed(rgb: npt.NDArray[np.int32]) -> npt.NDArray[np.uint32]:
     """Colours int32 (…, 3) RGB as the screen's 32-bit numbers."""
-    packed: npt.NDArray[np.uint32] = (
-        0xFF000000 | (rgb[..., 0].astype(np.uint32) << 16) | (rgb[..., 1].astype(np.uint32) << 8)
-        | rgb[..., 2].astype(np.uint32)
-    )  # fmt: skip
+    bytes_ = np.full((*rgb.shape[:-1], 4), 255, np.uint8)
+    bytes_[..., :3] = rgb[..., ::-1]
+    packed: npt.NDArray[np.uint32] = bytes_.view(np.uint32)[..., 0]
     return packed
 
 

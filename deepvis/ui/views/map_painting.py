@@ -122,9 +122,9 @@ class MapPainter:
         places = view.camera.to_screen(np.array([(name.x, name.y) for name in view.names], np.float32))
         width, height = view.width(), view.height()
         seen = (places[:, 0] > 0) & (places[:, 0] < width) & (places[:, 1] > 0) & (places[:, 1] < height)
-        half = view.shown.sides / 2
+        half: FloatArray = (view.shown.sides / 2).astype(np.float32)
         tiles = view.places[view.shown.indices]
-        taken = np.concatenate([tiles - half[:, None], tiles + half[:, None]], axis=1)
+        taken: FloatArray = np.concatenate([tiles - half[:, None], tiles + half[:, None]], axis=1).astype(np.float32)
         found: list[tuple[ClassName, float, float]] = []
         for number in np.flatnonzero(seen).tolist():
             name = view.names[number]

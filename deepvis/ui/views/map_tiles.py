@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -119,7 +120,7 @@ class TileCache:
         source = self._sharp.get(index)
         if source is None or side <= self._thumbnails.shape[1]:
             source = self._thumbnails[index]
-        method = "area" if source.shape[0] >= side else "linear"
+        method: Literal["area", "linear"] = "area" if source.shape[0] >= side else "linear"
         picture = Picture(resample(source, (side, side), method))
         image = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
         image.fill(Qt.GlobalColor.transparent)
