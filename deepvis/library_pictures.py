@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import platformdirs
 
 from deepvis.messages import UInt8Array
 
@@ -22,7 +22,7 @@ SHEET_PATCH = 96
 
 TRASH = ".trash"
 TRASH_SECONDS = 24 * 3600
-_FOLDER = "deepvis-pictures"
+_FOLDER = "pictures"
 _KEPT_FILES = 64
 
 
@@ -41,8 +41,8 @@ def picture_file(library: Library, index: int, image: UInt8Array) -> Path:
     from deepvis.backend.export import write_png
 
     name = hashlib.sha256(f"{library.set_spec}\0{library.titles[index]}".encode()).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / _FOLDER
-    folder.mkdir(exist_ok=True)
+    folder = Path(platformdirs.user_cache_dir("deepvis", appauthor=False)) / _FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{Path(library.titles[index]).stem}-{name}.png"
     if not path.exists():
         write_png(path, image)

@@ -158,7 +158,8 @@ def layer_patches(
     with np.errstate(invalid="ignore"):
         dead = np.asarray(record.dead >= 1.0) & (record.counted > 0)
     problem, failures = "", 0
-    for unit in range(units):
+    # Units with the same picture after each other: it is decoded once.
+    for unit in np.argsort(record.pictures[:, 0], kind="stable").tolist():
         try:
             pictures = [
                 cache.read(library, record, unit, rank).pixels for rank in range(min(shown, places(record, unit)))

@@ -18,6 +18,10 @@ _SIDES = (48, 72, 96, 144, 216)
 """Tiles are made in one of these sizes, so that resizing the window does not make them anew."""
 
 
+_MOST_BYTES = 40 * 2**20
+"""Of the tiles of a layer: those of thousands of units are made smaller than they could be shown."""
+
+
 class LayerLibrary(QObject):
     """Follows the shown layer, while its patches or its correlation stand in the mosaic's place.
 
@@ -120,4 +124,7 @@ class LayerLibrary(QObject):
 
     def _wanted_side(self) -> int:
         wanted = self._side()
-        return next((side for side in _SIDES if side >= wanted), _SIDES[-1])
+        layer = self._state.layer
+        units = layer.channels if layer is not None else 1
+        fitting = [side for side in _SIDES if 3 * units * side * side <= _MOST_BYTES] or [_SIDES[0]]
+        return next((side for side in fitting if side >= wanted), fitting[-1])

@@ -259,6 +259,12 @@ def test_one_press_scans_the_sample_photographs_and_their_patches_appear(
     grid = window.grid_panel.view.result
     assert grid is not None
     assert grid.picture[:, :, :3].std() > 20
+    # A picture that is no file of its own is opened all the same, at the place of the patch.
+    best = section.tiles.patches[0]
+    section.tiles.patch_chosen.emit(0)
+    qtbot.waitUntil(lambda: window.sources.spec.endswith(".png"), timeout=60_000)
+    assert window.state.look.position == best.position
+    qtbot.waitUntil(lambda: window.input_panel.view._mark is not None, timeout=60_000)
     window.close()
     assert session.close(30)
     window.deleteLater()

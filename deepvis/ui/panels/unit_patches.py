@@ -28,7 +28,6 @@ class UnitPatchesSection(Section):
         self.source.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.header.addWidget(self.source, 1)
         self.tiles = PatchTiles()
-        self.tiles.setToolTip("")
         self.dead = label("", "warning", wrap=True)
         self.note = label("", "warning", wrap=True)
         self.offer = ScanOffer()

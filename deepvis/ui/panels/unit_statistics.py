@@ -42,10 +42,8 @@ class UnitStatisticsSection(Section):
         self.classes.setVisible(bool(statistics.classes))
         self.plot.set_histogram(statistics.counts.astype("float32"), statistics.edges)
         pictures = f"{statistics.pictures:,}".replace(",", "\u202f")
-        self.text.setText(
-            f"largest {format_value(statistics.maximum)} · mean {format_value(statistics.mean)} · "
-            f"silent in {format_percent(statistics.silent)} of {pictures} pictures"
-        )
+        silent = f"silent in {format_percent(statistics.silent)} of {pictures} pictures"
+        self.text.setText(f"mean {format_value(statistics.mean)} · {silent}")
 
     def _follow_scale(self) -> None:
         self.plot.setFixedHeight(theme.scaled(_PLOT_HEIGHT))
