@@ -21,7 +21,7 @@ from deepvis.cli import common, make_parser, run_work
 from deepvis.messages import NetworkSpec, RunResult
 
 COMMANDS = (
-    *("live", "models", "layers", "snapshot", "saliency", "backproject", "occlude"),
+    *("live", "models", "layers", "snapshot", "saliency", "filters", "backproject", "occlude"),
     *("maximise", "invert", "dream", "fool", "evolve", "scan", "map", "bench"),
 )
 RANDOM = ("--model", "tinynet", "--weights", "random", "--device", "cpu")
@@ -253,7 +253,8 @@ def test_saliency_writes_a_picture_with_its_provenance(
 
 def test_filters_are_drawn_and_written_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "filters.png"
-    assert cli.main(["filters", "tinynet", "relu2", "-o", str(out), "--sort", "norm", "--size", "300x500", "--npz"]) == 0
+    words = ["filters", "tinynet", "relu2", "-o", str(out), "--sort", "norm", "--size", "300x500", "--npz"]
+    assert cli.main(words) == 0
     with Image.open(out) as image:
         assert image.width <= 500
         assert image.height <= 300
