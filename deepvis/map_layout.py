@@ -115,7 +115,7 @@ def class_colors(count: int, *, dark: bool = True) -> UInt8Array:
         # Neighbours in hue differ in lightness as well.
         light = (0.76 if dark else 0.60) + np.array([0.04, -0.05])[order % 2]
     else:
-        hue = (order * _GOLDEN + 0.06) % 1
+        hue = np.asarray((order * _GOLDEN + 0.06) % 1, np.float64)
         light = np.array([0.78, 0.70, 0.84] if dark else [0.60, 0.68, 0.50], np.float64)[order % 3]
     chroma = np.array([0.150, 0.125, 0.165])[order % 3]
     return oklch(light, chroma, hue)
