@@ -109,6 +109,9 @@ def _scan_options(options: argparse.Namespace) -> Any:
         values["folder"] = options.output
     if options.unit and options.export is None:
         raise UsageError("--unit is of what is exported: name a folder with --export")
+    if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")):
+        # torchrun has begun all processes again after the death of one: what they wrote is gone on with.
+        values["restart"] = False
     return make_run(cls, values)
 
 
@@ -143,7 +146,10 @@ def _load(options: argparse.Namespace, processes: Processes) -> Network:
     loaded: list[Network] = []
 
     def load_it() -> None:
+        from deepvis.backend.library.plan import rearrange
+
         loaded.append(load(options))
+        rearrange(loaded[0])
 
     processes.from_first(load_it)
     if not loaded:

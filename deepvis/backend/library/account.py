@@ -31,11 +31,13 @@ def result_of(library: Library, options: PatchScan, net: Network) -> RunResult:
     dead, broken = 0, 0
     readable = int(library.valid.sum())
     for name in library.layers:
-        record = library.layer(name)
-        for what in ("values", "pictures", "positions", "maximum", "mean"):
-            arrays[f"{name} {what}"] = getattr(record, what)
-        dead += int((record.dead == 1).sum())
-        broken += int((record.counted < readable).sum())
+        strongest = library.strongest(name)
+        counted, mean, _, silent = library.sums(name)
+        arrays |= {f"{name} {what}": getattr(strongest, what) for what in ("values", "pictures", "positions")}
+        arrays[f"{name} maximum"] = strongest.values[:, 0].copy()
+        arrays[f"{name} mean"] = mean
+        dead += int((silent == 1).sum())
+        broken += int((counted < readable).sum())
     units = library.manifest.units
     return RunResult(
         run="patch_scan",
@@ -71,15 +73,17 @@ def overview(library: Library) -> UInt8Array:
     chosen = np.unique(np.linspace(0, len(layers) - 1, min(_ROWS, len(layers))).round().astype(int))
     rows: list[tuple[str, list[UInt8Array | None]]] = []
     for place in chosen:
-        record = library.layer(layers[place].name)
+        name = layers[place].name
+        _, _, mean_maximum, _ = library.sums(name)
         with np.errstate(divide="ignore", invalid="ignore"):
-            contrast = np.nan_to_num(record.maximum / np.abs(record.mean_maximum), nan=-1.0, posinf=-1.0)
+            maximum = library.strongest(name).values[:, 0]
+            contrast = np.nan_to_num(maximum / np.abs(mean_maximum), nan=-1.0, posinf=-1.0)
         unit = int(contrast.argmax())
         patches: list[UInt8Array | None] = []
         for rank in range(min(library.top, _COLUMNS)):
             try:
-                patches.append(library.patch(record.name, unit, rank).pixels)
+                patches.append(library.patch(name, unit, rank).pixels)
             except (IndexError, LibraryError, SourceError, ExportError):
                 patches.append(None)
-        rows.append((f"{record.name} · {unit}", patches))
+        rows.append((f"{name} · {unit}", patches))
     return sheet(rows)

@@ -18,6 +18,7 @@ from deepvis.backend.library.manifest import Manifest, ScannedLayer, read_manife
 from deepvis.backend.library.patch import Patch, box_in_picture, cut, field_box, mean_colour
 from deepvis.backend.library.scale import edges, from_units
 from deepvis.backend.library.state import State, current_states, load_state
+from deepvis.backend.library.strongest import Strongest
 from deepvis.messages import Fit, FloatArray, NetworkSpec, ReceptiveField, Size, UInt8Array
 
 if TYPE_CHECKING:
@@ -331,33 +332,49 @@ class Library:
         hint = f"did you mean {', '.join(map(repr, near))}?" if near else f"it has {', '.join(self.layers[:8])}"
         raise KeyError(f"layer {name!r} is not in this library; {hint}")
 
-    def layer(self, name: str) -> LayerRecord:
-        """What the pictures did to the units of one layer. Raises KeyError with the nearest names."""
-        layer = self._layer(name)
-        units = self._slices[name]
-        state = self._state
+    def strongest(self, name: str) -> Strongest:
+        """The strongest activations of a layer's units: ``values`` (NaN where there is none), ``pictures`` and
+        ``positions``, as in :class:`LayerRecord`. Raises KeyError with the nearest names."""
+        self._layer(name)
+        units, found = self._slices[name], self._state.strongest
+        values = np.array(found.values[units])
+        values[np.isneginf(values)] = np.nan
+        return Strongest(values, np.array(found.pictures[units]), np.array(found.positions[units]))
+
+    def sums(self, name: str) -> tuple[npt.NDArray[np.int64], FloatArray, FloatArray, npt.NDArray[np.float64]]:
+        """``counted``, ``mean``, ``mean_maximum`` and ``dead`` of a layer's units, as in :class:`LayerRecord`.
+
+        Raises KeyError with the nearest names.
+        """
+        layer, units, state = self._layer(name), self._slices[name], self._state
         counted = np.array(state.counted[units])
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = from_units(state.mean_sums[units], layer.exponent) / counted
             mean_maximum = from_units(state.maximum_sums[units], layer.exponent) / counted
             dead = state.silent[units] / counted
-        values = np.array(state.strongest.values[units])
-        values[np.isneginf(values)] = np.nan
+        return counted, mean.astype(np.float32), mean_maximum.astype(np.float32), dead
+
+    def layer(self, name: str) -> LayerRecord:
+        """What the pictures did to the units of one layer. Raises KeyError with the nearest names."""
+        layer = self._layer(name)
+        units = self._slices[name]
+        strongest = self.strongest(name)
+        counted, mean, mean_maximum, dead = self.sums(name)
         chosen = self.valid[self._candidates]
         return LayerRecord(
             name=layer.name,
             kind=layer.kind,
             size=layer.size,
             receptive_field=layer.receptive_field,
-            values=values,
-            pictures=np.array(state.strongest.pictures[units]),
-            positions=np.array(state.strongest.positions[units]),
-            maximum=values[:, 0].copy(),
-            mean=mean.astype(np.float32),
-            mean_maximum=mean_maximum.astype(np.float32),
+            values=strongest.values,
+            pictures=strongest.pictures,
+            positions=strongest.positions,
+            maximum=strongest.values[:, 0].copy(),
+            mean=mean,
+            mean_maximum=mean_maximum,
             dead=dead,
             counted=counted,
-            histogram=state.histogram[units].astype(np.int64),
+            histogram=self._state.histogram[units].astype(np.int64),
             edges=edges(layer.exponent),
             class_means=self._class_means(layer, units),
             sample=self._candidates[chosen],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,12 +14,13 @@ from deepvis.backend.device import photograph
 from deepvis.backend.library.manifest import ScannedLayer
 from deepvis.backend.library.reduction import feature_rows
 from deepvis.backend.library.scale import exponent_of
-from deepvis.backend.network import Network
+from deepvis.backend.network import Network, NetworkError
 from deepvis.backend.preprocessing import Preprocessing
 from deepvis.messages import Fit, Layer, ReceptiveField
 
 _TOLD_KINDS = ("conv", "linear", "block", "add", "cat", "attention")
-_ROOM_CPU = 192 * 2**20
+_HANDING_ON = ("dropout", "flatten")
+_ROOM_CPU = 96 * 2**20
 _ROOM_ACCELERATOR = 4 * 2**30
 _HELD = 3
 """Maps of the largest size that a pass holds at once: what a layer reads, what it writes, and a branch beside it."""
@@ -38,14 +40,15 @@ def default_layers(net: Network) -> tuple[str, ...]:
 
 
 def chosen_layers(net: Network, names: Sequence[str]) -> tuple[str, ...]:
-    """The layers of these names in the order of the forward pass; no names: the default; ``all``: every layer.
+    """The layers of these names in the order of the forward pass; no names: the default; ``all``: every layer but those
+    that only hand on what they are given (dropout, flattening).
 
     Raises KeyError with the nearest names.
     """
     if not names:
         return default_layers(net)
     if tuple(names) == ("all",):
-        return tuple(layer.name for layer in net.layers)
+        return tuple(layer.name for layer in net.layers if layer.kind not in _HANDING_ON)
     wanted = {net.layer(name).name for name in names}
     return tuple(layer.name for layer in net.layers if layer.name in wanted)
 
@@ -76,25 +79,29 @@ def probe(net: Network, names: Sequence[str], preprocessing: Preprocessing, fit:
     """
     photo = preprocessing.pixels(photograph(), fit)
     noise = torch.randint(0, 256, photo.shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    x = preprocessing.normalise(torch.stack([photo, noise]).to(net.device))
+    inputs = [preprocessing.normalise(pixels.to(net.device))[None] for pixels in (photo, noise)]
     largest: dict[str, float] = {}
     sizes: dict[str, tuple[int, int] | None] = {}
 
     def reduce(name: str, tensor: torch.Tensor) -> torch.Tensor:
         maps = net.arrange(tensor, name)
-        magnitudes = maps.float().abs().nan_to_num(0, 0, 0)
-        largest[name] = float(magnitudes.amax())
+        # Without a copy of the maps: the first layers' are the largest thing that a scan holds.
+        ends = [float(maps.amin()), float(maps.amax())]
+        if not all(map(math.isfinite, ends)):
+            ends = [float(maps.float().nan_to_num(0, 0, 0).abs().amax())]
+        largest[name] = max(largest.get(name, 0.0), *(abs(end) for end in ends))
         sizes[name] = (int(maps.shape[2]), int(maps.shape[3])) if maps.dim() == 4 else None
         return tensor.new_empty(0)
 
     with torch.inference_mode():
-        net.run(x, names, reduce=reduce)
+        for x in inputs:
+            net.run(x, names, reduce=reduce)
     layers = []
     for name in names:
         layer = net.layer(name)
         exponent = exponent_of(largest[name])
         layers.append(ScannedLayer(name, layer.kind, layer.channels, sizes[name], _field(layer, sizes[name]), exponent))
-    feature_layer, feature_size = _feature_layer(net, x) if features else ("", 0)
+    feature_layer, feature_size = _feature_layer(net, inputs[0]) if features else ("", 0)
     return Probe(tuple(layers), feature_layer, feature_size)
 
 
@@ -158,12 +165,27 @@ def in_layout(net: Network, preprocessing: Preprocessing) -> tuple[Network, bool
         return net, False
     try:
         copy = net if net.channels_last else net.converted(net.dtype, channels_last=True, share=True)
-        x = torch.zeros(2, preprocessing.channels, *preprocessing.size, device=net.device)
+        x = torch.zeros(1, preprocessing.channels, *preprocessing.size, device=net.device)
         copy.forward(x.contiguous(memory_format=torch.channels_last))
     except Exception:
         # An offer that not every network can take: some call view on their activations, some cannot be copied.
         return net, False
     return copy, True
+
+
+def rearrange(net: Network) -> None:
+    """Put the network's own weights channels last, if it runs so, for a network that nobody else uses: then a scan
+    needs no copy of them."""
+    if net.channels_last or not any(isinstance(module, nn.Conv2d) for module in net.module.modules()):
+        return
+    net.module.to(memory_format=torch.channels_last)
+    net.__dict__.pop("channels_last", None)
+    try:
+        x = torch.zeros(1, net.channels, *net.input_size, device=net.device)
+        net.forward(x.contiguous(memory_format=torch.channels_last))
+    except NetworkError:
+        net.module.to(memory_format=torch.contiguous_format)
+        net.__dict__.pop("channels_last", None)
 
 
 def batch_size(net: Network, preprocessing: Preprocessing, block: int) -> int:

@@ -14,7 +14,7 @@ from deepvis.messages import FloatArray
 FINE = 30
 """Sums are counted in units of 2 ** (exponent - FINE), finer than float32 at the layer's largest magnitude."""
 
-OCTAVES_BELOW, OCTAVES_ABOVE = 12, 4
+OCTAVES_BELOW, OCTAVES_ABOVE = 8, 4
 BINS_AN_OCTAVE = 8
 _SIDE = (OCTAVES_BELOW + OCTAVES_ABOVE) * BINS_AN_OCTAVE
 BINS = 2 * _SIDE + 2

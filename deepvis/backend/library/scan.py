@@ -72,6 +72,7 @@ class Scan:
             writer = LibraryWriter(start.folder, manifest, start.base if self._processes.first else ())
             with closing(writer):
                 yield from self._blocks(start, manifest, writer)
+            del writer  # with what it holds in memory
             self._processes.wait()
             self._processes.from_first(lambda: merge_all(start.folder, manifest))
             yield self._last(start.folder)

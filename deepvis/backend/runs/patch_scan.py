@@ -45,7 +45,9 @@ class PatchScan:
     }
 
     layers: tuple[str, ...] = option(
-        (), help="Layers to record; none: convolutions, blocks and linear layers; all: every layer", role="layers"
+        (),
+        help="Layers to record; none: convolutions, blocks and linear layers; all: all but dropout and flattening",
+        role="layers",
     )
     top: int = option(9, help="Strongest patches a unit, one a picture", minimum=1, maximum=100)
     folder: str | None = option(None, help="Where the library is written; none: beside the gallery", role="folder")

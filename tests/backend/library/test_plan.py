@@ -1,0 +1,108 @@
+"""What a scan records, and how pictures go through the network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+import deepvis
+from deepvis.backend.library.plan import batch_size, chosen_layers, in_layout, probe, rearrange
+from deepvis.backend.network import Network
+from tests.backend.library.pictures import colour_network
+
+
+class _Viewing(nn.Module):
+    """A network that stands no other memory layout than the plain one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.fc = nn.Linear(4 * 6 * 6, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        maps = self.conv(x)
+        return self.fc(maps.view(maps.shape[0], -1))
+
+
+def viewing() -> Network:
+    torch.manual_seed(0)
+    return Network(_Viewing(), (8, 8), name="viewing")
+
+
+def test_weights_go_channels_last_where_the_network_stands_it() -> None:
+    net = colour_network()
+    twin, changed = in_layout(net, net.preprocessing)
+    assert changed
+    assert twin.channels_last
+    assert not net.channels_last
+    assert twin.module.get_parameter("fc.weight") is net.module.get_parameter("fc.weight"), "what stays is shared"
+    same, changed = in_layout(viewing(), viewing().preprocessing)
+    assert not changed
+    assert not same.channels_last
+
+
+@pytest.mark.parametrize(("make", "changed"), [(colour_network, True), (viewing, False)])
+def test_rearranging_in_place_changes_neither_hash_nor_answers(make: Callable[[], Network], changed: bool) -> None:
+    net, plain = make(), make()
+    rearrange(net)
+    assert net.channels_last is changed
+    assert net.hash == plain.hash
+    x = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(net.forward(x), plain.forward(x))
+
+
+def test_features_are_what_the_last_linear_layer_reads() -> None:
+    net = deepvis.load("tinynet", device="cpu")
+    found = probe(net, ("conv2", "fc"), net.preprocessing, "crop", features=True)
+    assert net.layer(found.feature_layer).size is None
+    assert found.feature_size == net.module.get_submodule("fc").in_features  # type: ignore[attr-defined]
+    assert probe(net, ("fc",), net.preprocessing, "crop", features=False).feature_layer == ""
+
+
+def test_without_a_linear_layer_features_are_what_the_last_convolution_reads() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    found = probe(
+        Network(module, (8, 8), name="convolutions"),
+        ("0",),
+        Network(module, (8, 8)).preprocessing,
+        "crop",
+        features=True,
+    )
+    assert (found.feature_layer, found.feature_size) == ("1", 6)
+
+
+def test_scales_come_from_the_layers_largest_values() -> None:
+    net = colour_network()
+    found = probe(net, ("colours", "relu"), net.preprocessing, "crop", features=False)
+    assert [layer.exponent for layer in found.layers] == [1, 0], "the first reaches -1, the second lies below 1"
+    with torch.no_grad():
+        net.module.get_parameter("colours.weight").mul_(1000)
+    found = probe(net, ("colours",), net.preprocessing, "crop", features=False)
+    assert found.layers[0].exponent == math.frexp(1000)[1]
+
+
+def test_fields_and_sizes_are_those_at_the_size_of_the_scan() -> None:
+    net = deepvis.load("tinynet", device="cpu")
+    found = probe(net, ("conv4", "fc"), net.preprocessing.at((32, 64)), "crop", features=False)
+    rows, columns = found.layers[0].size or (0, 0)
+    assert columns == 2 * rows
+    assert found.layers[0].receptive_field == net.layer("conv4").receptive_field
+    assert (found.layers[1].size, found.layers[1].receptive_field) == (None, None)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("tinynet", 8), ("alexnet", 32), ("resnet18", 8)])
+def test_the_batch_follows_from_the_sizes_of_maps_and_weights(name: str, expected: int) -> None:
+    net = deepvis.load(name, device="cpu", weights="random")
+    assert batch_size(net, net.preprocessing, 32) == expected
+    larger = net.preprocessing.at((4 * net.input_size[0], 4 * net.input_size[1]))
+    assert batch_size(net, larger, 32) < 8, "large maps leave room for fewer"
+
+
+def test_layers_come_in_the_order_of_the_pass() -> None:
+    net = colour_network()
+    assert chosen_layers(net, ("fc", "colours")) == ("colours", "fc")
