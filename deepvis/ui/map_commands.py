@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from deepvis.messages import (
     Event,
+    LibraryInfo,
     MapOpened,
     MapPicture,
     MapPictureFile,
@@ -53,6 +54,7 @@ class MapCommands(QObject):
         self._run: int | None = None
         self._opened_once = False
         self._unit_was_shown = False
+        self._last = ""
         self.panel = MapPanel()
         self.panel.hide()
 
@@ -109,6 +111,7 @@ class MapCommands(QObject):
                 self._open_first()
             case MapOpened():
                 if event.content is not None:
+                    self._last = event.folder
                     panel.show_map(event.content)
                     self._follow_network()
                 elif self.visible:
@@ -134,6 +137,9 @@ class MapCommands(QObject):
         self.panel.show_status(status)
         if status.state == "done" and status.update is not None and "map" in status.update.detail:
             self._backend.map_open(str(status.update.detail["map"]))
+        elif status.state == "cancelled" and self._last:
+            # What was there before comes back.
+            self._backend.map_open(self._last)
 
     def show_result(self, result: ViewResult) -> None:
         """The present frame has these features: it is to be found in the map."""
@@ -191,7 +197,7 @@ class MapCommands(QObject):
             (
                 each.folder
                 for each in libraries
-                if info is not None and each.set_spec == spec and each.network_hash == info.hash and each.complete
+                if info is not None and each.set_spec == spec and each.network_hash == info.hash and _serves(each)
             ),
             spec,
         )
@@ -260,6 +266,12 @@ class MapCommands(QObject):
         window = self._window
         self.panel.form.options.set_offer(Offer.of(window.state.info, window.state.look))
         self.panel.form.input.set_recent([each.set_spec for each in self._backend.libraries()])
+
+
+def _serves(library: LibraryInfo) -> bool:
+    """Whether a library has all that a map needs."""
+    kept = library.options
+    return library.complete and kept.get("features", True) is not False and kept.get("thumbnails", True) is not False
 
 
 def _square(result: ViewResult) -> UInt8Array:

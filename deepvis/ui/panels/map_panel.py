@@ -22,7 +22,7 @@ from deepvis.messages import (
     UInt8Array,
 )
 from deepvis.ui import theme
-from deepvis.ui.panels.controls import Choice, Figure, IconButton, label, row
+from deepvis.ui.panels.controls import CHROME, Choice, Figure, IconButton, label, row
 from deepvis.ui.panels.map_card import MapCard
 from deepvis.ui.panels.map_form import MapForm
 from deepvis.ui.panels.map_offer import MapOffer
@@ -137,6 +137,9 @@ class MapPanel(QWidget):
             self.zoom_out, self.zoom_in, self.fit, self.export, self.close_button,
         )  # fmt: skip
         header.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
+        bar = QWidget()
+        bar.setProperty(CHROME, True)
+        bar.setLayout(header)
         body = QHBoxLayout()
         body.setContentsMargins(0, 0, 0, 0)
         body.setSpacing(0)
@@ -144,11 +147,12 @@ class MapPanel(QWidget):
         body.addWidget(self.view, 1)
         body.addWidget(self.side)
         self.note = label("", "quiet")
+        self.note.setProperty(CHROME, True)
         self.note.setContentsMargins(theme.MEDIUM, theme.TIGHT, theme.MEDIUM, theme.TIGHT)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(header)
+        column.addWidget(bar)
         column.addWidget(self.progress)
         column.addLayout(body, 1)
         column.addWidget(self.note)
