@@ -189,6 +189,9 @@ class ClassField(OptionField):
         self._index = None
 
 
+EVERY_LAYER = "all"
+
+
 class LayerField(OptionField):
     """A layer of the network, or several parted by commas; the one that is shown in the window is offered first.
 
@@ -246,6 +249,9 @@ class LayerField(OptionField):
         if not names and self.option.optional:
             return None
         known = [layer.name for layer in self._offer.layers]
+        if self.option.kinds == ("tuple",):
+            # What records layers can record all of them.
+            known.append(EVERY_LAYER)
         for name in [_plain(name) for name in names] or ([] if self._several else [""]):
             if name not in known:
                 near = [other for other in known if name and name.casefold() in other.casefold()][:3]
