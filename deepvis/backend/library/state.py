@@ -9,10 +9,11 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as npy
 
 from deepvis.backend.atomic_file import explained
 from deepvis.backend.library.errors import LibraryError
@@ -106,12 +107,12 @@ class State:
         """Write it into a folder of its own in ``folder``, which appears whole. Raises ExportError."""
         target = folder / f"{_PREFIX}{self.revision:06d}-{secrets.token_hex(4)}"
         part = folder / f".{target.name}.part"
-        with explained(target):
+        with explained(folder / "library"):
             try:
                 part.mkdir()
                 for name, array in self._arrays().items():
                     with (part / f"{name}.npy").open("wb") as file:
-                        np.save(file, array, allow_pickle=False)
+                        _write_array(file, array)
                         file.flush()
                         os.fsync(file.fileno())
                 facts = {
@@ -139,6 +140,13 @@ class State:
         if self.class_missing is not None:
             names.append(_CLASS_MISSING)
         return {name: named[name] if name in named else getattr(self, name) for name in names}
+
+
+def _write_array(file: BinaryIO, array: npt.NDArray[Any]) -> None:
+    """As numpy.save does it, which leaves out why the system refused."""
+    array = np.ascontiguousarray(array)
+    npy.write_array_header_1_0(file, npy.header_data_from_array_1_0(array))
+    file.write(array.reshape(-1).view(np.uint8).data)
 
 
 def load_state(path: Path, manifest: Manifest, *, mapped: bool) -> State:

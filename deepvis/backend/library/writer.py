@@ -96,9 +96,13 @@ def _check_room(folder: Path, manifest: Manifest, rows: int) -> None:
     if needed > free:
         raise LibraryError(
             f"{folder} has too little room",
-            f"the library needs {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free",
+            f"the library needs {_amount(needed)} and {_amount(free)} are free",
             "choose another disk, fewer layers, or leave out features and thumbnails (--no-features, --no-thumbnails)",
         )
+
+
+def _amount(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
 
 
 def _compare(folder: Path, there: Manifest, wanted: Manifest) -> None:

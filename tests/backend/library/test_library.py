@@ -256,6 +256,32 @@ def test_a_library_is_read_while_it_is_written(tmp_path: Path) -> None:
     assert early.layer("colours").sample_maxima.shape == (32, 5)
 
 
+def test_a_disk_that_fills_up_is_told_and_what_was_saved_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+
+    from deepvis.backend.atomic_file import ExportError
+    from deepvis.backend.library import state, writer
+
+    monkeypatch.setattr(writer, "_SHORTEST", 0.0)
+    monkeypatch.setattr(writer, "_SHARE", float("inf"))
+    net, images = colour_network(), few_levels(100)
+    run = runs.PatchScan(folder=str(tmp_path / "library"), workers=0)
+    steps = run.steps(net, images)
+    next(steps)
+
+    def refuse(_file: object, _array: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "_write_array", refuse)
+        with pytest.raises(ExportError, match="The disk is full"):
+            next(steps)
+    assert Library(tmp_path / "library").count == 32
+    assert [path for path in (tmp_path / "library").iterdir() if path.name.endswith(".part")] == []
+    *_, last = run.steps(net, images)
+    assert last.metrics["pictures"] == 100
+
+
 def test_libraries_lists_what_lies_in_the_folder_newest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPVIS_LIBRARIES", str(tmp_path / "libraries"))
     net = colour_network()
