@@ -155,8 +155,8 @@ class GridPanel(QWidget):
             self.view.set_result(None)
             self.view.set_placeholder("Reading the patches")
             return
-        ground = QColor(theme.current().raised).rgb()
-        self.view.set_result(patches_grid(patches, self._live, layer.name, layer.size, ground))
+        ground, line = (QColor(color).rgb() for color in (theme.current().raised, theme.current().window))
+        self.view.set_result(patches_grid(patches, self._live, layer.name, layer.size, ground, line))
 
     def _show_page(self) -> None:
         show = self.state.look.show

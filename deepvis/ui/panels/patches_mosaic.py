@@ -9,9 +9,12 @@ import numpy as np
 
 from deepvis.messages import GridRequest, GridResult, LayerPatches, Size
 
+_FRAME = 32
+"""The frame's width is this part of a tile."""
+
 
 def patches_grid(
-    patches: LayerPatches, live: GridResult | None, layer: str, map_size: Size | None, ground: int
+    patches: LayerPatches, live: GridResult | None, layer: str, map_size: Size | None, ground: int, line: int
 ) -> GridResult:
     """A mosaic of tiles of patches, in the order and the rows of the live one.
 
@@ -20,6 +23,7 @@ def patches_grid(
     live : the activations that are shown otherwise; None, or of another layer: by number, about as wide as high.
     layer, map_size : what is shown, and the size of its maps; the patches may be those of what goes into it.
     ground : colour ``0xffRRGGBB`` of tiles that are not there yet.
+    line : colour of the frame around tiles with several patches, which holds those of one unit together.
     """
     units, side = len(patches.tiles), patches.tiles.shape[1]
     mine = live is not None and live.request.layer == layer and len(live.order) == units
@@ -35,6 +39,11 @@ def patches_grid(
     pixels = patches.tiles[order[ready]].astype(np.uint32)
     words = 0xFF000000 | pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2]
     tiles[: len(order)][ready] = words
+    if patches.shown > 1:
+        frame = max(1, side // _FRAME)
+        for edge in (slice(None, frame), slice(side - frame, None)):
+            tiles[: len(order), edge] = line
+            tiles[: len(order), :, edge] = line
     picture = tiles.reshape(rows, columns, side, side).transpose(0, 2, 1, 3).reshape(rows * side, columns * side)
     maxima = np.nan_to_num(patches.values).astype(np.float32)
     return GridResult(

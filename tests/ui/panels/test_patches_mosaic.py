@@ -12,7 +12,7 @@ from tests.ui.fixtures import LAYERS, grid_result, network_info
 from tests.ui.library_shelf import library_info
 
 LAYER = next(layer for layer in LAYERS if layer.name == "conv4")
-GROUND = 0xFF102030
+GROUND, LINE = 0xFF102030, 0xFF000000
 
 
 def patches(units: int = 160, side: int = 12) -> LayerPatches:
@@ -30,7 +30,7 @@ def patches(units: int = 160, side: int = 12) -> LayerPatches:
 
 def test_tiles_stand_where_the_activations_of_their_units_stand() -> None:
     live = grid_result(LAYER, GridRequest("conv4", (500, 800), sort="activity"))
-    made = patches_grid(patches(), live, "conv4", LAYER.size, GROUND)
+    made = patches_grid(patches(), live, "conv4", LAYER.size, GROUND, LINE)
     assert (made.rows, made.columns) == (live.rows, live.columns)
     assert np.array_equal(made.order, live.order)
     for unit in (0, 17, 159):
@@ -42,13 +42,22 @@ def test_tiles_stand_where_the_activations_of_their_units_stand() -> None:
 
 def test_a_tile_that_is_not_there_yet_has_the_ground() -> None:
     live = grid_result(LAYER, GridRequest("conv4", (500, 800)))
-    tile = unit_tile(patches_grid(patches(), live, "conv4", LAYER.size, GROUND), 9)
+    tile = unit_tile(patches_grid(patches(), live, "conv4", LAYER.size, GROUND, LINE), 9)
     assert tile is not None
     assert (tile == np.array([0x30, 0x20, 0x10, 0xFF], np.uint8)).all()
 
 
+def test_a_frame_holds_the_patches_of_one_unit_together() -> None:
+    several = replace(patches(side=36), shown=4)
+    tile = unit_tile(patches_grid(several, None, "conv4", LAYER.size, GROUND, LINE), 17)
+    assert tile is not None
+    assert (tile[0] == np.array([0, 0, 0, 255], np.uint8)).all()
+    assert (tile[:, -1] == np.array([0, 0, 0, 255], np.uint8)).all()
+    assert tile[18, 18].tolist() == [77, 0, 17, 255]
+
+
 def test_dead_units_are_marked_and_a_value_that_is_missing_is_zero() -> None:
-    made = patches_grid(patches(), None, "conv4", LAYER.size, GROUND)
+    made = patches_grid(patches(), None, "conv4", LAYER.size, GROUND, LINE)
     assert np.flatnonzero(made.dead).tolist() == [3]
     assert made.maxima[2] == 0
     assert np.isfinite(made.maxima).all()
@@ -57,7 +66,7 @@ def test_dead_units_are_marked_and_a_value_that_is_missing_is_zero() -> None:
 def test_without_a_mosaic_of_this_layer_the_units_stand_by_number() -> None:
     other = grid_result(LAYERS[0], GridRequest("conv1", (500, 800)))
     for live in (None, other):
-        made = patches_grid(patches(), live, "conv4", LAYER.size, GROUND)
+        made = patches_grid(patches(), live, "conv4", LAYER.size, GROUND, LINE)
         assert made.order.tolist() == list(range(160))
         assert made.rows * made.columns >= 160
 
