@@ -71,6 +71,7 @@ class MapCommands(QObject):
         panel.seen.connect(window.requests.visibility_changed)
         window.requests.features_layer = lambda: self.features_layer
         window.state.network_changed.connect(self._follow_network)
+        window.networks.changed.connect(self._follow_network)
         window.state.changed.connect(self._follow_look)
         self._follow_network()
 
@@ -250,7 +251,8 @@ class MapCommands(QObject):
         info, content = self._window.state.info, self.panel.content
         options = self._backend.run_options(RUN) if info is not None else ()
         self.panel.form.set_options(options, Offer.of(info, self._window.state.look))
-        self.panel.set_missing("" if options else "No network is loaded yet. Choose one at the top of the window (F3)")
+        missing = "" if options else "No network is loaded yet. Choose one at the top of the window (F3)"
+        self.panel.set_missing("The network is being loaded" if missing and self._window.networks.loading else missing)
         if content is None:
             return
         if info is not None and info.hash != content.info.network_hash:
