@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 import deepvis
@@ -65,6 +66,8 @@ def main(argv: Sequence[str]) -> int:
         # A console that cannot show a character shows another in its place; it must not end the program.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    # Pillow warns of large pictures; what is too large is refused by name, and the rest is reduced as it is decoded.
+    warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
     words = list(argv)
     try:
         return _run(words)

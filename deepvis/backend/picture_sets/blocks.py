@@ -58,11 +58,11 @@ def block_count(pictures: PictureSet) -> int:
 
 
 def usual_workers(pictures: PictureSet) -> int:
-    """How many processes are worth starting for a set on this machine: one a core but one, none for few pictures.
+    """How many processes are worth starting for a set on this machine: one a core but one.
 
-    A process needs a second or two to start. Under ``torchrun`` the processes of one machine share its cores.
+    None for few pictures, and for those that are in memory, where nothing is left to decode. A process needs a second or two to start. Under ``torchrun`` the processes of one machine share its cores.
     """
-    if block_count(pictures) < _FEW:
+    if block_count(pictures) < _FEW or pictures.holds_pixels:
         return 0
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1

@@ -204,5 +204,6 @@ def test_processes_are_started_for_many_pictures_and_share_the_cores(monkeypatch
     monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
     assert usual_workers(Numbered(100)) == 0
     assert usual_workers(Numbered(5000)) == 8
+    assert usual_workers(open_set(np.zeros((5000, 1, 1, 3), np.uint8))) == 0
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert usual_workers(Numbered(5000)) == 1
