@@ -80,7 +80,7 @@ class Session:
         self._libraries = LibraryKeeper(
             self._emit, lambda work, then: self._with_engine(lambda engine: engine.ask(work, then)), libraries
         )
-        self._maps = MapKeeper(self._emit, scanned=self._libraries.refresh)
+        self._maps = MapKeeper(self._emit, libraries, self._libraries.refresh)
 
     # ------------------------------------------------------------------------------------------------ life
 

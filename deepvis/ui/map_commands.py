@@ -69,6 +69,7 @@ class MapCommands(QObject):
         panel.picture_wanted.connect(self._want_picture)
         panel.export_wanted.connect(self._export)
         panel.seen.connect(window.requests.visibility_changed)
+        panel.form_shown.connect(self._offer_sets)
         window.requests.features_layer = lambda: self.features_layer
         window.state.network_changed.connect(self._follow_network)
         window.networks.changed.connect(self._follow_network)
@@ -267,6 +268,9 @@ class MapCommands(QObject):
     def _follow_look(self) -> None:
         window = self._window
         self.panel.form.options.set_offer(Offer.of(window.state.info, window.state.look))
+
+    def _offer_sets(self) -> None:
+        """Offer the sets that were scanned before."""
         self.panel.form.input.set_recent([each.set_spec for each in self._backend.libraries()])
 
 

@@ -61,6 +61,7 @@ class MapPanel(QWidget):
     opened : index of a picture that is to be opened as a source.
     picture_wanted : index of a picture, and whether all of it is wanted.
     export_wanted : ending of the file.
+    form_shown : the form for a new map is shown.
     seen : whether the panel can be seen, or shows another map, is different now.
     """
 
@@ -71,6 +72,7 @@ class MapPanel(QWidget):
     opened = Signal(int)
     picture_wanted = Signal(int, bool)
     export_wanted = Signal(str)
+    form_shown = Signal()
     seen = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -294,6 +296,7 @@ class MapPanel(QWidget):
 
     def show_form(self) -> None:
         """Show the form for a new map."""
+        self.form_shown.emit()
         self._show_form(True)
         self.form.input.choice.setFocus(Qt.FocusReason.OtherFocusReason)
 

@@ -45,7 +45,7 @@ class MapSide(QWidget):
         self._pictures: MapPictures | None = None
         self.legend_title = label("Classes", "title")
         self.legend = MapLegend()
-        self.live_title = label("Most like the live picture", "title")
+        self.live_title = label("Like the live picture", "title")
         self.live_speed = Figure("99.9 ms", quiet=True, right=True)
         self.live_note = label("", "quiet", wrap=True)
         self.nearest = TilesView(columns=4, largest=64)
