@@ -105,6 +105,20 @@ def test_nothing_is_asked_for_while_the_unit_panel_is_hidden(patched: MainWindow
     assert calls(shelf, "library_unit") == [("0" * 16, "conv4", 30)]
 
 
+def test_arrows_are_the_patches_own_while_they_have_the_focus(patched: MainWindow, shelf: FakeBackend) -> None:
+    patched.activateWindow()
+    patched.actions_["unit.patches"].trigger()
+    tiles = patched.unit_panel.patches.tiles
+    assert QApplication.focusWidget() is tiles
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Return):
+        QTest.keyClick(tiles, key)
+    assert patched.state.look.unit == 17
+    assert calls(shelf, "library_open") == [("/libraries/birds", "conv4", 17, 4)]
+    # Other keys keep their meaning.
+    QTest.keyClick(tiles, Qt.Key.Key_J)
+    assert patched.state.look.unit == 16
+
+
 def test_a_click_opens_the_picture_at_the_place_of_the_patch(
     patched: MainWindow, shelf: FakeBackend, qtbot: QtBot
 ) -> None:
@@ -244,6 +258,12 @@ def test_the_correlation_stands_in_the_mosaics_place(patched: MainWindow, shelf:
     assert panel.about.text() == "14 units that never change left out · 500 pictures"
     rect = panel.correlation.matrix_rect()
     QTest.mouseClick(panel.correlation, Qt.MouseButton.LeftButton, pos=(rect.topLeft() + QPointF(2, 2)).toPoint())
+    assert patched.state.look.unit == 159
+    panel.correlation.setFocus()
+    QTest.keyClick(panel.correlation, Qt.Key.Key_Down)
+    assert patched.state.look.unit == 158
+    QTest.keyClick(panel.correlation, Qt.Key.Key_Left)
+    QTest.keyClick(panel.correlation, Qt.Key.Key_Left)
     assert patched.state.look.unit == 159
     panel.order.chosen.emit(False)
     qtbot.waitUntil(lambda: panel.correlation.correlation is not None and panel.correlation.correlation.units[0] == 0)

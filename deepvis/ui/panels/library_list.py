@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QIcon, QKeyEvent, QPixmap
+from PySide6.QtGui import QIcon, QKeyEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -22,6 +22,7 @@ from deepvis.ui import theme
 from deepvis.ui.panels.controls import ElidedLabel, IconButton, label, row
 
 UNDO_SECONDS = 10
+_THREE_COLUMNS = 320
 _COLUMNS = ("Pictures", "Scanned", "Network")
 _BUTTONS: tuple[tuple[str, str, str, str], ...] = (
     ("choose", "", "Use", "Show the patches of this library"),
@@ -129,6 +130,11 @@ class LibraryList(QWidget):
         self.export_bar.setTextVisible(False)
         self.export_bar.setAccessibleName("Progress of the export")
         self.export_bar.hide()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is little room, the network is left to the tooltips."""
+        super().resizeEvent(event)
+        self.table.setColumnHidden(2, self.width() < theme.scaled(_THREE_COLUMNS))
 
     # ------------------------------------------------------------------------------------------------------- showing
 

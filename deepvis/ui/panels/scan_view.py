@@ -16,6 +16,8 @@ from deepvis.ui.panels.run_exports import bgrx_picture, export_name
 from deepvis.ui.views.image_view import ImageView
 
 _LIST_WIDTH = 380
+_BOTH = 440
+"""Narrower than this, the list alone is shown."""
 
 
 class ScanView(QWidget):
@@ -73,5 +75,8 @@ class ScanView(QWidget):
         return export_name("patches", self._update)
 
     def _share_width(self) -> None:
+        narrow = self.width() < theme.scaled(_BOTH)
+        # Enlarged there is room for both; in a small lab the list is what a person needs.
+        self._left.setHidden(narrow)
         wanted = theme.scaled(_LIST_WIDTH)
-        self.libraries.setFixedWidth(max(120, min(wanted, round(0.62 * self.width()))))
+        self.libraries.setFixedWidth(self.width() if narrow else min(wanted, round(0.62 * self.width())))

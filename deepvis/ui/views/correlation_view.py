@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from deepvis.colormaps import DIVERGING, colorize
@@ -13,6 +13,7 @@ from deepvis.ui import theme
 from deepvis.ui.views.picture import Picture
 
 _MARGIN = 16
+_STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
 
 
 class CorrelationView(QWidget):
@@ -175,6 +176,28 @@ class CorrelationView(QWidget):
         painter.drawText(frame, Qt.AlignmentFlag.AlignCenter, self.hover_text)
 
     # ------------------------------------------------------------------------------------------------------ input
+
+    def event(self, event: QEvent) -> bool:
+        """Arrows go through the units as they stand here, and not as they stand in the mosaic."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._step(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
+        step, correlation = self._step(event), self._correlation
+        if not step or correlation is None:
+            super().keyPressEvent(event)
+            return
+        places = np.flatnonzero(correlation.units == (-1 if self._chosen is None else self._chosen))
+        place = int(places[0]) + step if len(places) else 0
+        self.unit_clicked.emit(int(correlation.units[max(0, min(place, len(correlation.units) - 1))]))
+
+    def _step(self, event: QKeyEvent) -> int:
+        """Where a key leads in the order of the units, 0 for nowhere."""
+        if self._picture is None or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+            return 0
+        return _STEPS.get(Qt.Key(event.key()), 0)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: D102
         self._set_hover(self.cell_at(event.position()))

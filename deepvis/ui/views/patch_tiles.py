@@ -27,6 +27,8 @@ from deepvis.ui.views.picture import Picture
 _COLUMNS = 3
 _GAP = 3
 _CORNER = 3.0
+_STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Up: -_COLUMNS, Qt.Key.Key_Down: _COLUMNS}
+_CHOOSE = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
 
 
 class PatchTiles(QWidget):
@@ -223,16 +225,22 @@ class PatchTiles(QWidget):
             return
         self.patch_chosen.emit(rank)
 
+    def event(self, event: QEvent) -> bool:
+        """Arrows, Return and the space bar are its own while it has the focus, before they are taken as shortcuts."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier == Qt.KeyboardModifier.NoModifier
+            if plain and self._patches and (event.key() in _STEPS or event.key() in _CHOOSE):
+                event.accept()
+                return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
         key = Qt.Key(event.key())
-        steps = {
-            Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Up: -_COLUMNS, Qt.Key.Key_Down: _COLUMNS,
-        }  # fmt: skip
-        if key in steps and self._patches:
-            self._cursor = max(0, min(self._cursor + steps[key], max(self._patches)))
+        if key in _STEPS and self._patches:
+            self._cursor = max(0, min(self._cursor + _STEPS[key], max(self._patches)))
             self._follow_preview()
             self.update()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self._cursor in self._patches:
+        elif key in _CHOOSE and self._cursor in self._patches:
             self.patch_chosen.emit(self._cursor)
         else:
             super().keyPressEvent(event)
