@@ -60,7 +60,8 @@ def block_count(pictures: PictureSet) -> int:
 def usual_workers(pictures: PictureSet) -> int:
     """How many processes are worth starting for a set on this machine: one a core but one.
 
-    None for few pictures, and for those that are in memory, where nothing is left to decode. A process needs a second or two to start. Under ``torchrun`` the processes of one machine share its cores.
+    None for few pictures, and for those that are in memory, where nothing is left to decode. A process needs a second
+    or two to start. Under ``torchrun`` the processes of one machine share its cores.
     """
     if block_count(pictures) < _FEW or pictures.holds_pixels:
         return 0
