@@ -150,8 +150,11 @@ class HistogramPlot(QWidget):
         below = QRectF(plot.left(), plot.bottom() + theme.TIGHT, plot.width(), height)
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, format_value(low))
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, format_value(high))
-        if low < 0 < high:
-            x = plot.left() + plot.width() * (-low / (high - low))
+        metrics = QFontMetricsF(font)
+        x = plot.left() + plot.width() * (-low / (high - low)) if low < 0 < high else plot.left()
+        # Beside the ends there is no room for it.
+        free = plot.left() + metrics.horizontalAdvance(format_value(low)) + theme.SMALL
+        if free < x < plot.right() - metrics.horizontalAdvance(format_value(high)) - theme.SMALL:
             painter.drawText(QRectF(x - 20, below.top(), 40, height), Qt.AlignmentFlag.AlignHCenter, "0")
 
 
