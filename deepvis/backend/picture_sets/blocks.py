@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,13 +20,6 @@ if TYPE_CHECKING:
 BLOCK = 32
 """Pictures of a block: the unit of work, of resuming and of sharing, so that each picture always meets the network in
 the same batch."""
-
-
-_FEW = 16
-"""Blocks below which processes take longer to start than to save."""
-
-_MOST = 16
-"""Processes beyond which no network that is shown here is any faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +47,6 @@ class Block:
 def block_count(pictures: PictureSet) -> int:
     """Number of blocks of a set."""
     return -(-len(pictures) // BLOCK)
-
-
-def usual_workers(pictures: PictureSet) -> int:
-    """How many processes are worth starting for a set on this machine: one a core but one.
-
-    None for few pictures, and for those that are in memory, where nothing is left to decode. A process needs a second
-    or two to start. Under ``torchrun`` the processes of one machine share its cores.
-    """
-    if block_count(pictures) < _FEW or pictures.holds_pixels:
-        return 0
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-    here = os.environ.get("LOCAL_WORLD_SIZE", "1")
-    shared = max(1, int(here)) if here.isdecimal() else 1
-    return min(max(1, cores // shared - 1), _MOST)
 
 
 def decode_block(pictures: PictureSet, preprocessing: Preprocessing, fit: Fit, index: int) -> Block:

@@ -35,7 +35,6 @@ class MemorySet(PictureSet):
         if not entries:
             raise ValueError("the list of pictures is empty")
         self._pictures = [picture for picture, _ in entries]
-        self.holds_pixels = any(isinstance(picture, np.ndarray) for picture in self._pictures)
         self.title = f"{len(entries)} pictures"
         self.titles = [_title(picture, place) for place, picture in enumerate(self._pictures)]
         self.labels, self.classes = _labels([label for _, label in entries])

@@ -29,7 +29,6 @@ class PictureSet(ABC):
     classes : names of the classes, empty where the set names none.
     fingerprint : sixteen hexadecimal digits that change when pictures are added, removed, renamed or of another size.
     notes : sentences about what was left out, such as folders that may not be read.
-    holds_pixels : whether the pictures themselves would have to be sent to other processes.
     """
 
     spec: str = ""
@@ -39,7 +38,6 @@ class PictureSet(ABC):
     classes: tuple[str, ...] = ()
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
-    holds_pixels: bool = False
 
     def __len__(self) -> int:
         return len(self.titles)

@@ -21,7 +21,6 @@ from deepvis.backend.picture_sets import (
     decode_block,
     decode_blocks,
     open_set,
-    usual_workers,
     worker_pool,
 )
 from deepvis.backend.preprocessing import Preprocessing
@@ -197,13 +196,3 @@ def test_a_folder_that_vanishes_is_no_picture_to_skip(tmp_path: Path) -> None:
     folder.rmdir()
     with pytest.raises(SourceError, match="is gone"):
         decode_block(pictures, FirstPixel(), "crop", 0)  # type: ignore[arg-type]
-
-
-def test_processes_are_started_for_many_pictures_and_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(9)), raising=False)
-    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
-    assert usual_workers(Numbered(100)) == 0
-    assert usual_workers(Numbered(5000)) == 8
-    assert usual_workers(open_set(np.zeros((5000, 1, 1, 3), np.uint8))) == 0
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
-    assert usual_workers(Numbered(5000)) == 1
