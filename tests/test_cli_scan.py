@@ -68,18 +68,20 @@ def test_export_writes_sheets_tables_and_single_patches(pictures: Path, tmp_path
 def test_an_interrupted_scan_says_how_to_go_on_and_goes_on(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from deepvis.backend.library.reduction import Answers
     from deepvis.backend.library.scanner import Scanner
+    from deepvis.backend.picture_sets import Block
 
     words = ["scan", str(pictures), *RANDOM, "--layers", "conv1", "-o", str(tmp_path / "library")]
-    plain = Scanner.scan
+    plain = Scanner._answers
 
-    def stop_at_second(self: Scanner, block: object) -> None:
-        if block.index == 1:  # type: ignore[attr-defined]
+    def stop_at_second(self: Scanner, block: Block, part: slice) -> Answers:
+        if block.index == 1:
             raise KeyboardInterrupt
-        plain(self, block)  # type: ignore[arg-type]
+        return plain(self, block, part)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Scanner, "scan", stop_at_second)
+        patch.setattr(Scanner, "_answers", stop_at_second)
         assert cli.main(words) == 130
     assert "at picture 32 of 40; the same command goes on there" in capsys.readouterr().err
     assert Library(tmp_path / "library").count == 32

@@ -162,19 +162,15 @@ def _show(display: ProgressDisplay, title: str, update: RunUpdate) -> None:
     skipped = f", {update.metrics['skipped']:.0f} skipped" if update.metrics["skipped"] else ""
     speed = f", {rate:.0f} a second" if rate else ""
     share = update.step / max(update.total, 1)
-    total = _total(update)
+    total = update.total
     left = (total - pictures) / rate if rate else None
     display.update(title, f"picture {pictures:.0f} of {total}{skipped}{speed}", share, left)
-
-
-def _total(update: RunUpdate) -> int:
-    return int(update.detail["total"])
 
 
 def _so_far(last: RunUpdate | None) -> str:
     if last is None:
         return "before the first pictures; the same command begins again"
-    return f"at picture {last.metrics['pictures']:.0f} of {_total(last)}; the same command goes on there"
+    return f"at picture {last.metrics['pictures']:.0f} of {last.total}; the same command goes on there"
 
 
 # ------------------------------------------------------------------------------------------------------------ torchrun

@@ -214,10 +214,7 @@ class Library:
     @property
     def count(self) -> int:
         """Pictures scanned so far, those that could not be read included."""
-        done = int(self._state.done.sum()) * self.manifest.block
-        if self.manifest.blocks and bool(self._state.done[-1]):
-            done -= self.manifest.blocks * self.manifest.block - self.total
-        return done
+        return self.manifest.pictures_in(self._state.done)
 
     @property
     def complete(self) -> bool:

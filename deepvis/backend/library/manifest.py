@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from deepvis.backend.atomic_file import atomic
 from deepvis.backend.library.errors import LibraryError
 from deepvis.backend.preprocessing import Preprocessing
@@ -95,6 +98,11 @@ class Manifest:
     def blocks(self) -> int:
         """Blocks of pictures in the set."""
         return -(-self.total // self.block)
+
+    def pictures_in(self, done: npt.NDArray[np.bool_]) -> int:
+        """Pictures in the blocks that are True, bool (blocks,); the last block may be shorter."""
+        missing = self.blocks * self.block - self.total
+        return int(done.sum()) * self.block - (missing if len(done) and bool(done[-1]) else 0)
 
     def slices(self) -> dict[str, slice]:
         """Where the units of each layer lie in arrays over the units of all layers."""

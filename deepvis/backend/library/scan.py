@@ -65,7 +65,7 @@ class Scan:
         self._probed: tuple[str, Network] | None = None
 
     def steps(self) -> Iterator[RunUpdate]:
-        """An update a block."""
+        """An update a batch."""
         try:
             start: _Start = self._processes.from_first(self._begin)
             manifest = read_manifest(start.folder)
@@ -164,12 +164,12 @@ class Scan:
         try:
             with contextlib.closing(decoded):  # type: ignore[type-var]
                 for block in decoded:
-                    scanner.scan(block)
-                    if writer.due:
-                        writer.checkpoint()
-                    update = told.update()
-                    yield update
-                    told.resume()
+                    for through in scanner.scan(block):
+                        whole = through == len(block.pixels)
+                        if whole and writer.due:
+                            writer.checkpoint()
+                        yield told.update(0 if whole else through)
+                        told.resume()
         finally:
             # Also where the run is closed or interrupted; a block that was not finished is left out.
             if scanner.between:
@@ -189,13 +189,12 @@ class Scan:
     def _last(self, folder: Path) -> RunUpdate:
         library = Library(folder, self._source)
         result = result_of(library, self._options, self._net)
-        blocks = library.manifest.blocks
         note = ""
         if result.facts["not_finite"]:
             note = f"{result.facts['not_finite']} units answered some pictures with values that are not finite"
-        detail = {"library": str(folder), "revision": library.revision, "total": library.total}
+        detail = {"library": str(folder), "revision": library.revision}
         metrics = {"pictures": float(library.count), "skipped": float(len(library.skipped)), "pictures_per_second": 0.0}
-        return RunUpdate(blocks, blocks, result.image, metrics, result, detail, note=note)
+        return RunUpdate(library.total, library.total, result.image, metrics, result, detail, note=note)
 
 
 class _Told:
@@ -209,7 +208,9 @@ class _Told:
         self._writer = writer
         self._scanner = scanner
         self._processes = processes
-        self._before = manifest.blocks - len(start.remaining)
+        done = np.ones(manifest.blocks, np.bool_)
+        done[start.remaining] = False
+        self._before = manifest.pictures_in(done)
         self._busy = 0.0
         self._resumed = time.monotonic()
         self._others = np.zeros(manifest.blocks, np.bool_)
@@ -221,8 +222,8 @@ class _Told:
         """The run goes on after a pause, which does not count as time that it took."""
         self._resumed = time.monotonic()
 
-    def update(self) -> RunUpdate:
-        """The state as an update."""
+    def update(self, through: int) -> RunUpdate:
+        """The state as an update; ``through``: pictures of a block that is not entered yet."""
         now = time.monotonic()
         self._busy += now - self._resumed
         if self._processes.count > 1 and self._processes.first and now - self._looked > _LOOK_AT_OTHERS:
@@ -231,20 +232,15 @@ class _Told:
         if self._image is None or now - self._drawn > _DRAW:
             self._image, self._drawn = self._scanner.showcase.image(self._writer.state), now
         state = self._writer.state
-        blocks = int((state.done | self._others).sum())
-        pictures = min(blocks * self._manifest.block, self._manifest.total)
-        rate = (blocks - self._before) * self._manifest.block / max(self._busy, 1e-6)
+        pictures = self._manifest.pictures_in(state.done | self._others) + through
+        rate = (pictures - self._before) / max(self._busy, 1e-6)
         metrics = {
             "pictures": float(pictures),
             "skipped": float(len(state.skipped)),
             "pictures_per_second": rate,
         }
-        detail: dict[str, Any] = {
-            "library": str(self._start.folder),
-            "revision": state.revision,
-            "total": self._manifest.total,
-        }
-        return RunUpdate(blocks, self._manifest.blocks, self._image, metrics, detail=detail)
+        detail: dict[str, Any] = {"library": str(self._start.folder), "revision": state.revision}
+        return RunUpdate(pictures, self._manifest.total, self._image, metrics, detail=detail)
 
 
 def _done(folder: Path, before: Any) -> Any:

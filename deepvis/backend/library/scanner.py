@@ -31,7 +31,7 @@ class Scanner:
 
     Attributes
     ----------
-    between : whether the state holds whole blocks alone, so that it may be saved; not so after an exception in a block.
+    between : whether the state holds whole blocks alone, so that it may be saved; not so while one is entered.
     showcase : patches for people who watch.
     """
 
@@ -46,34 +46,44 @@ class Scanner:
         self.showcase = Showcase(manifest)
         self.between = True
 
-    def scan(self, block: Block) -> None:
-        """Enter one block. Raises NetworkError, ExportError."""
-        self.between = False
-        state = self._writer.state
-        with _threads(self._manifest.threads):
-            for first in range(0, len(block.pixels), self._manifest.batch):
-                self._batch(block, slice(first, min(first + self._manifest.batch, len(block.pixels))))
+    def scan(self, block: Block) -> Iterator[int]:
+        """Send one block through the network, and enter it when all of it is through.
+
+        Yields the number of its pictures that are through, after each batch. Raises NetworkError, ExportError.
+        """
+        found: list[tuple[slice, Answers]] = []
+        for first in range(0, len(block.pixels), self._manifest.batch):
+            if found:
+                yield found[-1][0].stop
+            part = slice(first, min(first + self._manifest.batch, len(block.pixels)))
+            with _threads(self._manifest.threads):
+                found.append((part, self._answers(block, part)))
+            self._write(found[-1][1], block.first + part.start, block.valid[part])
         if self._manifest.thumbnails:
             self._writer.write_rows("thumbnails", block.first, thumbnails(block.pixels))
         self._writer.write_rows("sizes", block.first, block.sizes)
-        state.skipped.update(dict(block.errors))
-        state.done[block.index] = True
-        self._writer.touch()
-        self.between = True
+        self._enter(block, found)
+        yield len(block.pixels)
 
-    def _batch(self, block: Block, part: slice) -> None:
-        pixels, valid = block.pixels[part], block.valid[part]
-        first = block.first + part.start
-        pictures = np.arange(first, first + len(pixels), dtype=np.int32)
-        levels = torch.from_numpy(pixels).to(self._net.device)
+    def _answers(self, block: Block, part: slice) -> Answers:
+        levels = torch.from_numpy(block.pixels[part]).to(self._net.device)
         if self._channels_last:
             # Rearranged while it is a quarter as large.
             levels = levels.contiguous(memory_format=torch.channels_last)
         x = self._manifest.preprocessing.normalise(levels)
-        answers = self._reduction.answers(x, pictures, valid)
-        self._sums.add(self._writer.state, answers, pictures, valid)
-        self.showcase.look(self._writer.state, answers, pixels, first)
-        self._write(answers, first, valid)
+        return self._reduction.answers(x, _indices(block, part), block.valid[part])
+
+    def _enter(self, block: Block, found: list[tuple[slice, Answers]]) -> None:
+        """Change the state: in one go, so that it can be saved wherever a scan is interrupted in the long rest."""
+        self.between = False
+        state = self._writer.state
+        for part, answers in found:
+            self._sums.add(state, answers, _indices(block, part), block.valid[part])
+        state.skipped.update(dict(block.errors))
+        state.done[block.index] = True
+        self._writer.touch()
+        self.between = True
+        self.showcase.look(state, found[0][1], block.pixels, block.first)
 
     def _write(self, answers: Answers, first: int, valid: npt.NDArray[np.bool_]) -> None:
         logits = answers.logits.numpy().astype(np.float64)
@@ -88,6 +98,11 @@ class Scanner:
         rows = slice(*np.searchsorted(sample, [first, first + len(valid)]).tolist())
         if rows.stop > rows.start:
             self._writer.write_rows("sample_maxima", rows.start, answers.maxima[sample[rows] - first])
+
+
+def _indices(block: Block, part: slice) -> npt.NDArray[np.int32]:
+    """Of some pictures of a block in the set."""
+    return np.arange(block.first + part.start, block.first + part.stop, dtype=np.int32)
 
 
 def thumbnails(pixels: UInt8Array) -> UInt8Array:

@@ -17,11 +17,11 @@ from deepvis.options import check_options, option
 class PatchScan:
     """Go through a set of pictures and keep of every unit the strongest patches and its statistics, as a library.
 
-    ``steps(net, pictures)`` takes anything that :func:`deepvis.backend.picture_sets.open_set` takes, and yields one
-    update a block of 32 pictures. ``update.metrics``: ``pictures`` (scanned so far), ``skipped`` (of these, which could
-    not be read), ``pictures_per_second``. ``update.image``: the strongest patches so far of a few units.
-    ``update.detail``: ``library``, the folder as text, ``revision``, which grows when there is more to read in it, and
-    ``total``, the pictures of the set.
+    ``steps(net, pictures)`` takes anything that :func:`deepvis.backend.picture_sets.open_set` takes. Pictures are
+    worked on in blocks of 32, of which as many go through the network in one step as is good for memory and speed.
+    ``update.step`` counts pictures. ``update.metrics``: ``pictures`` (scanned so far), ``skipped`` (of these, which
+    could not be read), ``pictures_per_second``. ``update.image``: the strongest patches so far of a few units.
+    ``update.detail``: ``library``, the folder as text, and ``revision``, which grows when there is more to read in it.
     The last update's ``result`` names the folder in ``facts["library"]``; its ``arrays`` are the values, pictures,
     positions, maximum and mean of each layer, by names such as ``conv4 values`` (see
     :class:`deepvis.backend.library.LayerRecord`). A library that is complete already is answered with one update.

@@ -20,7 +20,7 @@ from deepvis.backend.library.scale import BINS, bins_of, edges, exponent_of, fro
 from deepvis.backend.library.state import current_states
 from deepvis.backend.library.strongest import Strongest
 from deepvis.backend.network import Network
-from deepvis.messages import UInt8Array
+from deepvis.messages import RunUpdate, UInt8Array
 from tests.backend.library.pictures import colour_network, coloured_noise, few_levels, write_pictures
 
 
@@ -30,6 +30,12 @@ def scan(net: Network, pictures: object, folder: Path, **options: object) -> Lib
     source = open_set(pictures)  # type: ignore[arg-type]
     list(runs.PatchScan(folder=str(folder), workers=0, **options).steps(net, source))  # type: ignore[arg-type]
     return Library(folder, source)
+
+
+def through(steps: Iterator[RunUpdate], pictures: int) -> None:
+    """Go on until so many pictures are through."""
+    while next(steps).step < pictures:
+        pass
 
 
 # --------------------------------------------------------------------------------------------------------- patches
@@ -241,9 +247,9 @@ def test_a_library_is_read_while_it_is_written(tmp_path: Path) -> None:
         patch.setattr(writer, "_SHORTEST", 0.0)
         patch.setattr(writer, "_SHARE", float("inf"))
         steps = runs.PatchScan(folder=str(target), workers=0).steps(net, source)
-        next(steps)
+        through(steps, 32)
         early = Library(target)
-        next(steps)
+        through(steps, 64)
         later = Library(target)
         counts = [early.count, later.count]
         steps.close()
@@ -267,7 +273,7 @@ def test_a_disk_that_fills_up_is_told_and_what_was_saved_stays(tmp_path: Path, m
     net, images = colour_network(), few_levels(100)
     run = runs.PatchScan(folder=str(tmp_path / "library"), workers=0)
     steps = run.steps(net, images)
-    next(steps)
+    through(steps, 32)
 
     def refuse(_file: object, _array: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -275,7 +281,7 @@ def test_a_disk_that_fills_up_is_told_and_what_was_saved_stays(tmp_path: Path, m
     with monkeypatch.context() as patch:
         patch.setattr(state, "_write_array", refuse)
         with pytest.raises(ExportError, match="The disk is full"):
-            next(steps)
+            through(steps, 64)
     assert Library(tmp_path / "library").count == 32
     assert [path for path in (tmp_path / "library").iterdir() if path.name.endswith(".part")] == []
     *_, last = run.steps(net, images)

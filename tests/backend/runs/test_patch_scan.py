@@ -100,7 +100,7 @@ def test_500_pictures_of_tinynet_equal_a_loop(tmp_path: Path) -> None:
     )
     assert library.layers == layers
     assert (library.count, library.total, library.complete) == (500, 500, True)
-    assert [update.step for update in updates] == [*range(1, 17), 16], "one step a block of 32, and the result"
+    assert [update.step for update in updates] == [*range(8, 497, 8), 500, 500], "pictures in steps, and the result"
     for layer, maps in single_maps(net, images, layers, 32).items():
         check_layer(library, layer, maps, labels, 1e-4)
     logits = torch.cat([net.forward(net.preprocess(image, size=(32, 32))) for image in images])
@@ -309,14 +309,15 @@ def test_a_scan_that_was_closed_goes_on_where_it_was(tmp_path: Path) -> None:
     whole, _ = scanned(net, images, tmp_path / "whole")
     run = runs.PatchScan(folder=str(tmp_path / "parts"), workers=0)
     steps = run.steps(net, images)
-    for _ in range(3):
-        next(steps)
+    for _ in range(3 * 4 + 2):
+        last = next(steps)
+    assert last.step == 3 * 32 + 2 * 8
     steps.close()
     half = Library(tmp_path / "parts")
     assert (half.count, half.complete) == (96, False)
     assert half.valid.sum() == 96
     updates = list(run.steps(net, images))
-    assert updates[0].step == 4
+    assert updates[0].step == 96 + 8, "a block that was begun is begun anew"
     parts = Library(tmp_path / "parts")
     assert parts.complete
     for name in whole.layers:
@@ -385,8 +386,9 @@ def test_too_little_room_is_told_before_anything_is_done(tmp_path: Path, monkeyp
 
 def test_patches_are_shown_while_the_scan_goes_on(tmp_path: Path) -> None:
     _, updates = scanned(colour_network(), few_levels(70), tmp_path)
-    assert [set(update.metrics) for update in updates] == [{"pictures", "skipped", "pictures_per_second"}] * 4
-    assert [update.metrics["pictures"] for update in updates] == [32, 64, 70, 70]
+    assert [set(update.metrics) for update in updates] == [{"pictures", "skipped", "pictures_per_second"}] * 10
+    assert [update.metrics["pictures"] for update in updates] == [8, 16, 24, 32, 40, 48, 56, 64, 70, 70]
+    assert {(update.step, update.total) for update in updates[-2:]} == {(70, 70)}
     for update in updates:
         assert update.image.dtype == np.uint8
         assert update.image.ndim == 3
