@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -67,3 +69,10 @@ def test_wrong_words_are_refused_before_anything_is_read(
     assert cli.main(["map", str(tmp_path / "nowhere"), "-o", str(tmp_path / "map.png")]) == 1
     assert "nowhere" in capsys.readouterr().err
     assert not (tmp_path / "map.png").exists()
+
+
+def test_the_command_line_and_the_runs_are_there_before_opentsne_is_imported() -> None:
+    words = (
+        "import sys, deepvis.backend.runs, deepvis.cli; deepvis.cli.make_parser(); assert 'openTSNE' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", words], check=False).returncode == 0

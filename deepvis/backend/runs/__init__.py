@@ -25,6 +25,7 @@ _SLOW_IMPORTS: dict[str, tuple[str, ...]] = {
     # torch.optim imports it at an optimiser's first step.
     "class_image": ("torch._dynamo",),
     "fooling": ("torch._dynamo",),
+    "embedding": ("openTSNE",),
 }
 
 
