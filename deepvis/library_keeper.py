@@ -36,6 +36,7 @@ from deepvis.messages import (
     Rule,
     RunStatus,
 )
+from deepvis.newest_wishes import NewestWishes
 
 if TYPE_CHECKING:
     from deepvis.backend.library import LayerRecord, Library
@@ -72,10 +73,7 @@ class LibraryKeeper:
         self._emit = emit
         self._ask = ask
         self._folder = folder
-        self._changed = threading.Condition()
-        self._wanted: dict[Wish, Callable[[], Iterator[None]]] = {}
-        self._parked: set[Wish] = set()
-        self._closing = False
+        self._wishes = NewestWishes(_ORDER, "deepvis-library", self._failed)
         self._infos: tuple[LibraryInfo, ...] = ()
         self._chosen: dict[str, str] = {}
         self._open: OrderedDict[str, Library] = OrderedDict()
@@ -87,21 +85,22 @@ class LibraryKeeper:
         self._to_choose = ""
         self._sets: dict[str, PictureSet | None] = {}
         self._deleted: list[tuple[Path, Path]] = []
-        self.thread = threading.Thread(target=self._run, name="deepvis-library", daemon=True)
 
     # --------------------------------------------------------------------------------------------------- life
 
     def load(self) -> None:
         """Start the thread, and have the list read; LibrariesChanged follows."""
-        if not self.thread.is_alive() and not self._closing:
-            self.thread.start()
+        self._wishes.start()
         self.refresh()
 
     def close(self) -> None:
         """Let the thread end after what it is reading now."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
+        self._wishes.close()
+
+    @property
+    def thread(self) -> threading.Thread:
+        """The one that reads."""
+        return self._wishes.thread
 
     def refresh(self) -> None:
         """Have the list read again; LibrariesChanged follows."""
@@ -179,55 +178,16 @@ class LibraryKeeper:
         self._wish("delete", self._undelete)
 
     def _wish(self, wish: Wish, work: Callable[[], Iterator[None]]) -> None:
-        with self._changed:
-            self._wanted[wish] = work
-            self._parked.discard(wish)
-            self._changed.notify_all()
+        self._wishes.put(wish, work)
 
-    # ---------------------------------------------------------------------------------------------- the thread
-
-    def _run(self) -> None:
-        working: dict[Wish, Iterator[None]] = {}
-        while True:
-            with self._changed:
-                while not self._closing and not self._wanted and not self._next(working):
-                    self._changed.wait()
-                if self._closing:
-                    return
-                wanted, self._wanted = self._wanted, {}
-            for wish, make in wanted.items():
-                working[wish] = make()
-            turn = self._next(working)
-            if turn is None:
-                continue
-            try:
-                next(working[turn])
-            except StopIteration:
-                working.pop(turn, None)
-            except Exception as error:
-                working.pop(turn, None)
-                details = traceback.format_exc()
-                self._emit(
-                    Problem(
-                        f"library.{turn}", "A library could not be read", problem_text(error),
-                        "Choose another library in the lab, or scan the pictures again.", "error", details,
-                    )
-                )  # fmt: skip
-
-    def _next(self, working: dict[Wish, Iterator[None]]) -> Wish | None:
-        return next((wish for wish in _ORDER if wish in working and wish not in self._parked), None)
-
-    def _park(self, wish: Wish) -> Callable[[], None]:
-        """Let others go on until what is returned is called."""
-        with self._changed:
-            self._parked.add(wish)
-
-        def go_on() -> None:
-            with self._changed:
-                self._parked.discard(wish)
-                self._changed.notify_all()
-
-        return go_on
+    def _failed(self, wish: str, error: Exception) -> None:
+        details = "".join(traceback.format_exception(error))
+        self._emit(
+            Problem(
+                f"library.{wish}", "A library could not be read", problem_text(error),
+                "Choose another library in the lab, or scan the pictures again.", "error", details,
+            )
+        )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------ the work
 
@@ -289,7 +249,7 @@ class LibraryKeeper:
             # The patches themselves say what is wrong.
             return
         position = patch.position if record.size is not None else None
-        go_on = self._park("back")
+        go_on = self._wishes.park("back")
 
         def work(net: Network) -> PatchBack | None:
             if net.hash != library.network_hash:
