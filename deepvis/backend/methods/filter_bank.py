@@ -147,7 +147,8 @@ def what_feeds(net: Network) -> dict[str, str | None]:
             stack.callback(handle.remove)
         try:
             _, outputs = net.run(x, known, reduce=keep)
-        except NetworkError:
+        except (NetworkError, torch.OutOfMemoryError):
+            # The filters are there all the same.
             return {}
     picture = _sample(x)
     fed: dict[str, str | None] = {}
