@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepvis.cli.common import CommandParser, UsageError, add_network_options, check_output, load
+from deepvis.cli.common import CommandParser, add_network_options, check_output, load
 
 if TYPE_CHECKING:
     from deepvis.messages import MapContent, RunUpdate
@@ -108,7 +108,7 @@ def _targets(options: argparse.Namespace) -> tuple[Path, ...]:
 
 
 def _pictures(options: argparse.Namespace) -> Any:
-    """A library, which may name its network, or the set. Raises UsageError, LibraryError and SourceError."""
+    """A library, which names its network, or the set. Raises LibraryError and SourceError."""
     from deepvis.backend.library import Library
     from deepvis.backend.library.manifest import MANIFEST
     from deepvis.backend.picture_sets import open_set
@@ -120,10 +120,9 @@ def _pictures(options: argparse.Namespace) -> Any:
     library = Library(folder)
     spec = library.network_spec
     if options.model is None and spec is None:
-        raise UsageError(
-            f"{folder} does not say how its network is loaded; name it with --model {library.network_name}"
-        )
-    if options.model is None and spec is not None:
+        # Made from Python: the name is all that is known, and whether its weights are those is seen by their hash.
+        options.model = library.network_name
+    elif options.model is None and spec is not None:
         options.model = spec.name
         for name in ("weights", "labels", "mean", "std"):
             given = getattr(spec, name)
