@@ -40,7 +40,7 @@ _FEW = 128
 _MOST_WORKERS = 8
 _LOOK_AT_OTHERS = 3.0
 """Seconds between two looks at how far the other processes are."""
-_DRAW = 1.0
+_DRAW = 2.0
 """Seconds between two drawings of the sheet."""
 
 

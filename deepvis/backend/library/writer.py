@@ -23,9 +23,9 @@ from deepvis.backend.library.state import State, clear_away, current_states, loa
 if TYPE_CHECKING:
     from deepvis.backend.picture_sets import PictureSet
 
-_SHORTEST = 4.0
+_SHORTEST = 5.0
 """Seconds between two checkpoints at least; the first comes after half of it."""
-_SHARE = 0.05
+_SHARE = 0.02
 """Of the time, that checkpoints may take."""
 _ROOM = 64 * 2**20
 """Bytes that must stay free beside what the library needs."""
