@@ -114,7 +114,7 @@ class MapPanel(QWidget):
         self.names.setChecked(True)
         self.search = _SearchField()
         self.search.setAccessibleName("Search the map")
-        self.search.setPlaceholderText("Search classes and titles")
+        self.search.setPlaceholderText("Search")
         self.search.setToolTip("Pictures whose class, prediction or title has this text stand out; Return goes there")
         self.search.setClearButtonEnabled(True)
         self.search.setMinimumWidth(theme.scaled(110))
