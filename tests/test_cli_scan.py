@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +139,26 @@ def test_every_option_is_a_word_of_the_command(capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().out
     for item in options_of(runs.PatchScan):
         assert flag(item.name) in said or flag(item.name).replace("--", "--no-") in said
+
+
+def test_under_torchrun_two_processes_share_the_work_and_one_of_them_speaks(pictures: Path, tmp_path: Path) -> None:
+    words = ["-m", "deepvis", "scan", str(pictures), *RANDOM, "--layers", "conv2,fc", "-o"]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    outputs = {}
+    for name, start in (("shared", torchrun), ("alone", [])):
+        done = subprocess.run(
+            [sys.executable, *start, *words, str(tmp_path / name)],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stderr
+        outputs[name] = done.stdout.replace(str(tmp_path / name), "")
+    assert outputs["shared"] == outputs["alone"]
+    shared, alone = Library(tmp_path / "shared"), Library(tmp_path / "alone")
+    assert shared.complete
+    for layer in ("conv2", "fc"):
+        for what in ("values", "pictures", "positions", "mean", "histogram", "sample_maxima"):
+            mine, other = getattr(shared.layer(layer), what), getattr(alone.layer(layer), what)
+            assert mine.tobytes() == other.tobytes(), (layer, what)
