@@ -222,9 +222,7 @@ class _Told:
         """A step of the scan that computes the features."""
         share = update.step / max(1, update.total)
         self._image = update.image
-        seen, total = update.metrics.get("pictures"), update.detail.get("total")
-        told = f"Reading picture {seen:.0f} of {total}" if seen is not None and total else "Reading the pictures"
-        return self._update(round(share * _FEATURE_STEPS), note=told)
+        return self._update(round(share * _FEATURE_STEPS), note=f"Reading picture {update.step} of {update.total}")
 
     def features(self, share: float, what: str) -> RunUpdate:
         """A step of the features of a layer."""
