@@ -56,10 +56,9 @@ class Session:
     Parameters
     ----------
     gallery : folder in which runs that have ended are kept; None: the person's own.
-    libraries : folder in which scans of image sets leave what they find; None: the person's own.
     """
 
-    def __init__(self, gallery: Path | None = None, libraries: Path | None = None) -> None:
+    def __init__(self, gallery: Path | None = None) -> None:
         self._wake: Callable[[], None] = lambda: None
         self._results: Mailbox[ViewResult] = Mailbox(wake=self._ring)
         self._events = EventQueue()
@@ -78,9 +77,9 @@ class Session:
         self._specs: dict[str, NetworkSpec] = {}
         self._keeper = RunKeeper(self._emit, self._files.put, gallery)
         self._libraries = LibraryKeeper(
-            self._emit, lambda work, then: self._with_engine(lambda engine: engine.ask(work, then)), libraries
+            self._emit, lambda work, then: self._with_engine(lambda engine: engine.ask(work, then))
         )
-        self._maps = MapKeeper(self._emit, libraries, self._libraries.refresh)
+        self._maps = MapKeeper(self._emit, None, self._libraries.refresh)
 
     # ------------------------------------------------------------------------------------------------ life
 
