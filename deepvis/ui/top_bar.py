@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QAction, QIcon, QPaintEvent
+from PySide6.QtGui import QAction, QIcon, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QMenu,
     QSizePolicy,
@@ -17,6 +17,10 @@ from PySide6.QtWidgets import (
 
 from deepvis.ui import theme
 from deepvis.ui.actions import Actions, shortcut_text
+
+_SEARCH = 228
+_ROOMY = 1400
+"""Pixels at the usual size of type from which there is room for a wide search button."""
 
 
 class BarButton(QToolButton):
@@ -98,6 +102,12 @@ class BarButton(QToolButton):
             super().setText(text)
             self.updateGeometry()
 
+    def set_width(self, width: int) -> None:
+        """The least width in pixels at the usual size of type."""
+        if width != self._width:
+            self._width = width
+            self.updateGeometry()
+
     def _paint_icon(self, painter: QStylePainter, inner: QRect) -> None:
         side = theme.scaled(16)
         mode = QIcon.Mode.Normal if self.isEnabled() else QIcon.Mode.Disabled
@@ -135,7 +145,7 @@ class TopBar(QToolBar):
         self.theme = self._action_button("window.theme", "moon", "")
         self.presentation = self._action_button("window.presentation", "presentation", "")
         self.help = self._action_button("window.help", "question", "")
-        self.search = BarButton(self, "", "Ctrl K", width=228, quiet=True)
+        self.search = BarButton(self, "", "Ctrl K", width=_SEARCH, quiet=True)
         self.search.setText("Search commands")
         self.search.setToolTip(actions["window.palette"].toolTip())
         self.search.clicked.connect(actions["window.palette"].trigger)
@@ -146,6 +156,12 @@ class TopBar(QToolBar):
         self.addWidget(self.main)
         theme.theme_changed.connect(self._themed)
         self._themed()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
+        roomy = event.size().width() >= theme.scaled(_ROOMY)
+        self.search.setText("Search commands" if roomy else "Search")
+        self.search.set_width(_SEARCH if roomy else 0)
+        super().resizeEvent(event)
 
     def open_menu(self, button: QToolButton) -> None:
         """Open a button's menu under it, without blocking."""
