@@ -31,6 +31,11 @@ class Pace(QObject):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._paint)
 
+    @property
+    def pending(self) -> bool:
+        """Whether it will be painted without anybody asking again."""
+        return self._timer.isActive()
+
     def update(self) -> None:
         """The widget shows something new."""
         if self._timer.isActive():

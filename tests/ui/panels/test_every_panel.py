@@ -27,6 +27,7 @@ from deepvis.ui.panels.status_bar import StatusBar
 from deepvis.ui.panels.strongest_panel import StrongestPanel
 from deepvis.ui.panels.unit_panel import UnitPanel
 from deepvis.ui.view_state import ViewState
+from deepvis.ui.views.pace import Pace
 from tests.ui.fixtures import network_info
 from tests.ui.views.paints import PaintCount, Sentinel, show
 
@@ -121,6 +122,8 @@ def test_a_panel_repaints_nothing_while_nothing_happens(
     panel.show_result(result)
     if isinstance(panel, PredictionsPanel):
         qtbot.waitUntil(lambda: not panel.bars.gliding and not panel.pinned.gliding)
+    # What is painted a few times a second only may still be on its way.
+    qtbot.waitUntil(lambda: not any(pace.pending for pace in panel.findChildren(Pace)))
     watched = (panel, *panel.findChildren(QWidget))
     sentinel = Sentinel(panel)
     sentinel.wait(qtbot)
