@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from PySide6.QtCore import QAbstractAnimation, QEasingCurve, QEvent, QRectF, QSize, Qt, QVariantAnimation, Signal
@@ -60,6 +61,8 @@ class BarsView(QWidget):
         self._cursor = 0
         self._pin: tuple[str, int, QPixmap] | None = None
         self._pace = Pace(self, _INTERVAL)
+        self._came = 0.0
+        self._stream = False
         self._glide = QVariantAnimation(self)
         self._glide.setDuration(GLIDE)
         self._glide.setStartValue(0.0)
@@ -89,6 +92,9 @@ class BarsView(QWidget):
         new = tuple(predictions[: self._rows]) if self._rows is not None else tuple(predictions)
         if new == self._predictions:
             return
+        # Values that keep coming are painted as they come.
+        now = time.monotonic()
+        self._stream, self._came = now - self._came < 2 * _INTERVAL, now
         old, shown = self._predictions, {p.index: self._shown(p) for p in self._predictions}
         self._predictions = new
         if self._rows is None and len(new) != len(old):
@@ -128,7 +134,8 @@ class BarsView(QWidget):
 
     def _advance(self, share: float) -> None:
         self._share = share
-        self._pace.update()
+        if share == 1.0 or not self._stream:
+            self._pace.update()
 
     def _describe(self) -> None:
         self.setAccessibleDescription(
