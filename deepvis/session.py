@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -49,6 +50,10 @@ if TYPE_CHECKING:
     from deepvis.backend.sources.player import SourcePlayer
 
 
+_STEPS_TOLD_EVERY = 0.1
+"""Seconds between two steps of a run that the window hears of."""
+
+
 class Session:
     """Implements what ``deepvis.ui.bridge.Backend`` asks for. Its methods return at once and may be called from the UI
     thread, except :meth:`cameras`, :meth:`models` and :meth:`close`.
@@ -74,6 +79,7 @@ class Session:
         self._loaders: list[threading.Thread] = []
         self._run_ids = itertools.count(1)
         self._shown: Frame | None = None
+        self._told = (0, 0.0)
         self._specs: dict[str, NetworkSpec] = {}
         self._keeper = RunKeeper(self._emit, self._files.put, gallery)
         self._libraries = LibraryKeeper(
@@ -171,8 +177,22 @@ class Session:
             self._record(event)
             self._libraries.note(event)
             self._maps.note(event)
+            if self._too_soon(event):
+                return
         if self._events.put(event):
             self._ring()
+
+    def _too_soon(self, status: RunStatus) -> bool:
+        """Whether a step need not be told: nobody sees more of them, and showing one costs the window as much as a
+        frame. Whatever happens to the run next is told, with the newest step."""
+        if status.state != "running" or status.update is None or status.update.result is not None:
+            self._told = (0, 0.0)
+            return False
+        now = time.monotonic()
+        if status.id == self._told[0] and now - self._told[1] < _STEPS_TOLD_EVERY:
+            return True
+        self._told = (status.id, now)
+        return False
 
     def _record(self, status: RunStatus) -> None:
         try:
