@@ -30,7 +30,7 @@ sys.exit(run(LiveOptions(source="pattern", settings_path=sys.argv[1])))
 """
 
 RUN_AND_CLOSE = """
-import sys
+import os, sys
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 from deepvis.app import LiveOptions, run
@@ -41,7 +41,10 @@ def close():
     print("torch" in sys.modules, flush=True)
     window.close()
 QTimer.singleShot(int(sys.argv[2]), close)
-sys.exit(run(LiveOptions(source="pattern", settings_path=sys.argv[1])))
+status = run(LiveOptions(source="pattern", settings_path=sys.argv[1]))
+# As the program itself ends: torch, whose import may be under way, writes tracebacks when it is taken down.
+sys.stdout.flush()
+os._exit(status)
 """
 
 RUN_AND_SAY = """
