@@ -12,13 +12,15 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 COUNT, WIDTH, CLASSES = 10_000, 384, 100
 
 
-def synthetic(count: int = COUNT, width: int = WIDTH) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def synthetic(count: int = COUNT, width: int = WIDTH) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
     """Features like those behind a rectifier: classes of pictures on a low-dimensional sheet, with noise."""
     rng = np.random.default_rng(0)
     hearts = rng.normal(size=(CLASSES, width))
@@ -145,11 +147,11 @@ def panel(seconds: float = 3.0) -> None:
     view.set_groups(labels, class_colors(CLASSES)[labels], names, framed=True)
     app.processEvents()
 
-    def rate(name: str, move: object) -> None:
+    def rate(name: str, move: Callable[[int], object]) -> None:
         frames, started = 0, time.perf_counter()
         longest = 0.0
         while (now := time.perf_counter()) - started < seconds:
-            move(frames)  # type: ignore[operator]
+            move(frames)
             view.repaint()
             app.processEvents()
             longest = max(longest, time.perf_counter() - now)

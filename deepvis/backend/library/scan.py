@@ -162,7 +162,7 @@ class Scan:
         workers = self._workers(len(share))
         decoded = decode_blocks(self._source, manifest.preprocessing, manifest.fit, share, workers)
         try:
-            with contextlib.closing(decoded):  # type: ignore[type-var]
+            with contextlib.closing(decoded):
                 for block in decoded:
                     for through in scanner.scan(block):
                         whole = through == len(block.pixels)

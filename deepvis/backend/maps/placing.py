@@ -6,6 +6,7 @@ Paper: Policar, Strazar & Zupan 2021, "Embedding to reference t-SNE space addres
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -109,9 +110,9 @@ class Placer:
     def _descend(
         self, new: FloatArray, nearest: npt.NDArray[np.int32], distances: npt.NDArray[np.float64]
     ) -> tuple[float, float]:
-        embedding = self._embedding
-        embedding.affinities.found = nearest, distances  # type: ignore[attr-defined]
-        partial = embedding.prepare_partial(new, initialization="median", k=NEAREST)  # type: ignore[attr-defined]
+        embedding: Any = self._embedding
+        embedding.affinities.found = nearest, distances
+        partial = embedding.prepare_partial(new, initialization="median", k=NEAREST)
         partial.optimize(
             ITERATIONS, inplace=True, learning_rate=0.1, exaggeration=1.5, momentum=0.8, max_grad_norm=0.25
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,7 +78,7 @@ def decode_block(pictures: PictureSet, preprocessing: Preprocessing, fit: Fit, i
 
 def decode_blocks(
     pictures: PictureSet, preprocessing: Preprocessing, fit: Fit, blocks: Iterable[int], workers: int = 0
-) -> Iterator[Block]:
+) -> Generator[Block, None, None]:
     """Decode blocks in the order asked for.
 
     Parameters
@@ -99,7 +99,7 @@ def decode_blocks(
 
 def _decoded(
     pictures: PictureSet, preprocessing: Preprocessing, fit: Fit, blocks: Iterable[int], workers: int
-) -> Iterator[Block]:
+) -> Generator[Block, None, None]:
     # A program frozen into one file has no interpreter to start.
     if workers == 0 or getattr(sys, "frozen", False) or not sys.executable:
         for index in blocks:
