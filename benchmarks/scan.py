@@ -146,10 +146,15 @@ def decoding(name: str) -> float:
 
 
 _MEMORY = """
-import resource, sys
+import re, resource, sys
 from deepvis.cli import main
 assert main(sys.argv[1:]) == 0
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1e-3) / 1e9)
+try:
+    # What getrusage tells on Linux includes the process that this one was started from.
+    peak = int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) * 1024
+except OSError:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+print(peak / 1e9)
 """
 
 

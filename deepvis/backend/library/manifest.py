@@ -60,7 +60,7 @@ class Manifest:
     feature_layer, feature_size : where the features come from, and how long they are; empty and 0: there are none.
     thumbnails : whether there are any.
     block, batch : pictures in a block, and pictures that go through the network at once.
-    numbers : the number format and memory layout of the network, such as ``fp32 channels last``.
+    numbers : the number format and memory layout of the network, such as ``fp32 channels last packed``.
     threads : of PyTorch on the CPU in each process.
     options : of the scan, by name, in the types of JSON.
     created : seconds since 1970.

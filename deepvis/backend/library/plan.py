@@ -28,6 +28,8 @@ _CACHED = 8
 """Pictures at once for which the maps of a CPU stay in its cache, …"""
 _WEIGHTS = 8 * 2**20
 """… unless more share the reading of weights: bytes of weights to be read for each picture at most."""
+_HELD_TWICE = 512 * 2**20
+"""Bytes of weights, those of convolutions counted twice, up to which convolutions' are held in a faster layout too."""
 
 
 def default_layers(net: Network) -> tuple[str, ...]:
@@ -173,6 +175,16 @@ def in_layout(net: Network, preprocessing: Preprocessing) -> tuple[Network, bool
     return copy, True
 
 
+def packed_weights(net: Network, preprocessing: Preprocessing, batch: int) -> Network:
+    """The network with its convolutions' weights laid out for batches of this size, or itself where that cannot be or
+    would take much memory."""
+    convolutions = sum(m.weight.numel() for m in net.module.modules() if isinstance(m, nn.Conv2d))
+    if (net.parameters + convolutions) * torch.finfo(net.dtype).bits / 8 > _HELD_TWICE:
+        return net
+    x = torch.zeros(batch, preprocessing.channels, *preprocessing.size, device=net.device)
+    return net.packed(x.contiguous(memory_format=torch.channels_last) if net.channels_last else x)
+
+
 def rearrange(net: Network) -> None:
     """Put the network's own weights channels last, if it runs so, for a network that nobody else uses: then a scan
     needs no copy of them."""
@@ -201,6 +213,8 @@ def batch_size(net: Network, preprocessing: Preprocessing, block: int) -> int:
         weights = net.parameters * torch.finfo(net.dtype).bits / 8
         while batch > _CACHED and weights / (batch // 2) <= _WEIGHTS:
             batch //= 2
+        # Where the weights are large already, the maps are to be small.
+        room -= int(weights / 10)
     while batch > 1 and batch * held > room:
         batch //= 2
     return batch

@@ -20,9 +20,9 @@ from deepvis.backend.library.account import result_of
 from deepvis.backend.library.library import Library
 from deepvis.backend.library.lock import WriterLock
 from deepvis.backend.library.manifest import Manifest, read_manifest
-from deepvis.backend.library.plan import batch_size, chosen_layers, in_layout, probe
+from deepvis.backend.library.plan import batch_size, chosen_layers, in_layout, packed_weights, probe
 from deepvis.backend.library.processes import Processes
-from deepvis.backend.library.scanner import Scanner
+from deepvis.backend.library.scanner import Scanner, torch_threads
 from deepvis.backend.library.shelf import default_folder
 from deepvis.backend.library.state import current_states, remove_states
 from deepvis.backend.library.writer import LibraryWriter, begin, merge_all, temporary_folder
@@ -102,9 +102,13 @@ class Scan:
         names = chosen_layers(self._net, options.layers)
         net = in_precision(self._net, options.precision)
         net, channels_last = in_layout(net, preprocessing)
-        numbers = ("bf16" if net.dtype == torch.bfloat16 else "fp32") + (" channels last" if channels_last else "")
-        self._probed = (numbers, net)
         found = probe(net, names, preprocessing, options.fit, features=options.features)
+        batch = options.batch or batch_size(net, preprocessing, BLOCK)
+        numbers = ("bf16" if net.dtype == torch.bfloat16 else "fp32") + (" channels last" if channels_last else "")
+        packed = packed_weights(net, preprocessing, batch)
+        if packed is not net:
+            numbers, net = f"{numbers} packed", packed
+        self._probed = (numbers, net)
         return Manifest(
             network_name=self._net.name,
             network_hash=self._net.hash,
@@ -123,7 +127,7 @@ class Scan:
             feature_size=found.feature_size,
             thumbnails=options.thumbnails,
             block=BLOCK,
-            batch=options.batch or batch_size(net, preprocessing, BLOCK),
+            batch=batch,
             numbers=numbers,
             threads=torch.get_num_threads(),
             options=option_values(options),
@@ -147,8 +151,11 @@ class Scan:
         if self._probed is not None and self._probed[0] == manifest.numbers:
             return self._probed[1]
         net = in_precision(self._net, "bf16" if manifest.numbers.startswith("bf16") else "fp32")
-        if manifest.numbers.endswith("channels last") and not net.channels_last:
+        if "channels last" in manifest.numbers and not net.channels_last:
             net = net.converted(net.dtype, channels_last=True, share=True)
+        if manifest.numbers.endswith("packed"):
+            with torch_threads(manifest.threads):
+                net = packed_weights(net, manifest.preprocessing, manifest.batch)
         return net
 
     # ---------------------------------------------------------------------------------------------------- going on

@@ -40,7 +40,7 @@ class Scanner:
         self._net = net
         self._manifest = manifest
         self._writer = writer
-        self._channels_last = manifest.numbers.endswith("channels last")
+        self._channels_last = "channels last" in manifest.numbers
         self._reduction = Reduction(net, manifest.slices(), manifest.feature_layer, writer.state.strongest)
         self._sums = Sums(manifest, labels)
         self.showcase = Showcase(manifest)
@@ -56,7 +56,7 @@ class Scanner:
             if found:
                 yield found[-1][0].stop
             part = slice(first, min(first + self._manifest.batch, len(block.pixels)))
-            with _threads(self._manifest.threads):
+            with torch_threads(self._manifest.threads):
                 found.append((part, self._answers(block, part)))
             self._write(found[-1][1], block.first + part.start, block.valid[part])
         if self._manifest.thumbnails:
@@ -115,7 +115,7 @@ def thumbnails(pixels: UInt8Array) -> UInt8Array:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def torch_threads(count: int) -> Iterator[None]:
     """PyTorch with this many threads for the time being."""
     before = torch.get_num_threads()
     if before == count:
