@@ -257,8 +257,12 @@ class _Pace:
         if self._fixed or count < self.size:
             return
         if not self._warm:
-            # The first batch pays for memory and kernels that are set up once.
+            # The first batch pays for memory and kernels that are set up once, so that others are quicker than it says.
             self._warm = True
+            sizes = [size for size in self._trials if size * seconds / count <= _LONGEST_STEP / 2]
+            if sizes:
+                self.size = sizes[-1]
+                self._trials = [size for size in self._trials if size > self.size]
             return
         if seconds / count < self._best[0]:
             self._best = (seconds / count, self.size)
