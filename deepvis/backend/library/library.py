@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from deepvis.backend.library.arrays import read_array
 from deepvis.backend.library.correlation import correlation
 from deepvis.backend.library.errors import LibraryError
 from deepvis.backend.library.manifest import Manifest, ScannedLayer, read_manifest
 from deepvis.backend.library.patch import Patch, box_in_picture, cut, field_box, mean_colour
+from deepvis.backend.library.rows import row_shapes
+from deepvis.backend.library.sample import SAMPLE
 from deepvis.backend.library.scale import edges, from_units
 from deepvis.backend.library.state import State, current_states, load_state
 from deepvis.backend.library.strongest import Strongest
@@ -101,6 +104,12 @@ class Library:
         self._slices = self.manifest.slices()
         self._state = self._open_state()
         self.titles: tuple[str, ...] = tuple(self._read_titles())
+        sample = min(self.manifest.total, SAMPLE)
+        self._shapes = {
+            **row_shapes(self.manifest, sample),
+            "labels": ((self.manifest.total,), np.int32),
+            "sample": ((sample,), np.int32),
+        }
         self.labels: Int32Array = self._rows("labels")
         self._sizes: Int32Array = self._rows("sizes")
         self._candidates: Int32Array = self._rows("sample")
@@ -116,7 +125,7 @@ class Library:
     def _open_state(self) -> State:
         """The sum of the states that count; a scan may replace one while they are being opened."""
         for _ in range(_ATTEMPTS):
-            paths, _replaced = current_states(self.folder)
+            paths, _replaced = current_states(self.folder, self.manifest.blocks)
             try:
                 states = [load_state(path, self.manifest, mapped=len(paths) == 1) for path in paths]
             except FileNotFoundError:
@@ -133,11 +142,13 @@ class Library:
             found = json.loads((self.folder / "titles.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise self._incomplete("titles.json", error) from error
+        if not isinstance(found, list) or len(found) != self.manifest.total:
+            raise self._incomplete("titles.json", ValueError(f"it does not hold {self.manifest.total} titles"))
         return [str(title) for title in found]
 
     def _rows(self, name: str) -> Any:
         try:
-            return np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            return read_array(self.folder / f"{name}.npy", *self._shapes[name], mapped=True)
         except (OSError, ValueError) as error:
             raise self._incomplete(f"{name}.npy", error) from error
 

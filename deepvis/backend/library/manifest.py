@@ -139,7 +139,7 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         return _from_facts(facts)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LibraryError(title, f"{MANIFEST} is incomplete ({error})", "scan again with --restart") from error
 
 
@@ -152,7 +152,27 @@ def _from_facts(facts: dict[str, Any]) -> Manifest:
     values["classes"] = tuple(facts.get("classes", ()))
     if facts.get("network_spec") is not None:
         values["network_spec"] = NetworkSpec(**_tuples(facts["network_spec"]))
-    return Manifest(**values)
+    found = Manifest(**values)
+    _check(found)
+    return found
+
+
+def _check(manifest: Manifest) -> None:
+    """Raise ValueError where a value is of a type, or in a range, that nothing could be read with."""
+    least = {"total": 1, "top": 1, "block": 1, "batch": 1, "threads": 1, "feature_size": 0}
+    for name, smallest in least.items():
+        number = getattr(manifest, name)
+        if not isinstance(number, int) or number < smallest:
+            raise ValueError(f"{name} is {number!r}")
+    for name in (*("network_name", "network_hash", "feature_layer", "numbers"), *("set_spec", "set_title")):
+        if not isinstance(getattr(manifest, name), str):
+            raise ValueError(f"{name} is {getattr(manifest, name)!r}")
+    if not isinstance(manifest.options, Mapping) or not isinstance(manifest.created, int | float):
+        raise ValueError("options or created are of another type")
+    if manifest.fit not in ("crop", "stretch") or not manifest.layers:
+        raise ValueError(f"fit is {manifest.fit!r}, with {len(manifest.layers)} layers")
+    if any(not isinstance(layer.channels, int) or not isinstance(layer.exponent, int) for layer in manifest.layers):
+        raise ValueError("a layer has no number of units")
 
 
 def _layer(facts: dict[str, Any]) -> ScannedLayer:

@@ -16,6 +16,8 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from deepvis.backend.atomic_file import explained
+from deepvis.backend.library.arrays import read_array
+from deepvis.backend.library.errors import LibraryError
 from deepvis.backend.library.manifest import Manifest
 
 THUMBNAIL = 48
@@ -66,19 +68,37 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...], kind: np.dtype[Any]) -
 
 
 class RowFiles:
-    """The files of :func:`make_rows`, open for writing. Several processes may write different rows at once."""
+    """The files of :func:`make_rows`, open for writing. Several processes may write different rows at once.
+
+    Raises
+    ------
+    LibraryError : one of them is not there any more, or is damaged. ExportError : one cannot be written.
+    """
 
     def __init__(self, folder: Path, shapes: Shapes) -> None:
         self._files: dict[str, BinaryIO] = {}
         self._rows: dict[str, tuple[int, int, np.dtype[Any], tuple[int, ...]]] = {}
-        for name, (shape, kind) in shapes.items():
-            path = folder / f"{name}.npy"
-            with explained(path):
-                file = self._files[name] = path.open("r+b", buffering=0)
-                npy.read_magic(file)
-                npy.read_array_header_1_0(file)
-            row = bytes_of({name: (shape[1:], kind)})
-            self._rows[name] = (file.tell(), row, np.dtype(kind), shape)
+        try:
+            for name, (shape, kind) in shapes.items():
+                self._open(folder / f"{name}.npy", name, shape, np.dtype(kind))
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, path: Path, name: str, shape: tuple[int, ...], kind: np.dtype[Any]) -> None:
+        try:
+            read_array(path, shape, kind, mapped=True)
+        except (FileNotFoundError, ValueError) as error:
+            raise LibraryError(
+                f"{path.parent} cannot be gone on with", f"{path.name}: {error}", "begin it anew with --restart"
+            ) from error
+        except OSError:
+            pass  # Opening it says what is wrong.
+        with explained(path):
+            file = self._files[name] = path.open("r+b", buffering=0)
+            npy.read_magic(file)
+            npy.read_array_header_1_0(file)
+        self._rows[name] = (file.tell(), bytes_of({name: (shape[1:], kind)}), kind, shape)
 
     def write(self, name: str, first: int, rows: npt.NDArray[Any]) -> None:
         """Write rows from ``first`` on. Raises ExportError."""

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from deepvis.backend.library.account import result_of
+from deepvis.backend.library.arrays import read_array
 from deepvis.backend.library.library import Library
 from deepvis.backend.library.lock import WriterLock
 from deepvis.backend.library.manifest import Manifest, read_manifest
@@ -87,11 +88,9 @@ class Scan:
         manifest = self._wanted()
         folder = self._folder(manifest)
         self._lock, manifest = begin(folder, manifest, self._source, restart=self._options.restart)
-        counting, replaced = current_states(folder)
+        counting, replaced = current_states(folder, manifest.blocks)
         remove_states(replaced)
-        done = np.zeros(manifest.blocks, np.bool_)
-        for path in counting:
-            done |= np.load(path / "done.npy", allow_pickle=False)
+        done = _done(folder, np.zeros(manifest.blocks, np.bool_))
         return _Start(folder, np.flatnonzero(~done).tolist(), counting)
 
     def _wanted(self) -> Manifest:
@@ -253,7 +252,7 @@ class _Told:
 def _done(folder: Path, before: Any) -> Any:
     """The blocks that are in any state on the disk."""
     done = before.copy()
-    for path in current_states(folder)[0]:
+    for path in current_states(folder, len(before))[0]:
         with contextlib.suppress(OSError, ValueError):
-            done |= np.load(path / "done.npy", allow_pickle=False)
+            done |= read_array(path / "done.npy", done.shape, np.bool_, mapped=False)
     return done

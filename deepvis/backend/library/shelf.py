@@ -36,7 +36,8 @@ def libraries(folder: str | Path | None = None) -> tuple[LibraryInfo, ...]:
 
 def library_info(library: Library) -> LibraryInfo:
     """What a list of libraries needs to know of one."""
-    files = (path for path in library.folder.rglob("*") if path.is_file())
+    # Not Path.rglob, which raises where a scan replaces a folder meanwhile.
+    files = (Path(place, name) for place, _, names in os.walk(library.folder) for name in names)
     return LibraryInfo(
         folder=str(library.folder),
         title=library.title,

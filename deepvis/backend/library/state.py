@@ -16,6 +16,7 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from deepvis.backend.atomic_file import explained
+from deepvis.backend.library.arrays import read_array
 from deepvis.backend.library.errors import LibraryError
 from deepvis.backend.library.manifest import Manifest
 from deepvis.backend.library.scale import BINS
@@ -23,7 +24,6 @@ from deepvis.backend.library.strongest import Strongest
 
 _PREFIX = "state-"
 _FACTS = "state.json"
-_ARRAYS = ("done", "values", "pictures", "positions", "counted", "mean_sums", "maximum_sums", "silent", "histogram")
 _CLASS_ARRAYS = ("class_counts", "class_sums")
 _CLASS_MISSING = "class_missing"
 
@@ -136,10 +136,26 @@ class State:
             "pictures": self.strongest.pictures,
             "positions": self.strongest.positions,
         }
-        names = [*_ARRAYS, *(_CLASS_ARRAYS if len(self.class_counts) else ())]
+        units, top = self.strongest.values.shape
+        names = list(array_shapes(len(self.done), units, top, len(self.class_counts)))
         if self.class_missing is not None:
             names.append(_CLASS_MISSING)
         return {name: named[name] if name in named else getattr(self, name) for name in names}
+
+
+def array_shapes(blocks: int, units: int, top: int, classes: int) -> dict[str, tuple[tuple[int, ...], npt.DTypeLike]]:
+    """Shape and type of each array of a state, by the name of its file; :data:`class_missing` aside."""
+    shapes: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {
+        "done": ((blocks,), np.bool_),
+        "values": ((units, top), np.float32),
+        "pictures": ((units, top), np.int32),
+        "positions": ((units, top, 2), np.int32),
+        **dict.fromkeys(("counted", "mean_sums", "maximum_sums", "silent"), ((units,), np.int64)),
+        "histogram": ((units, BINS), np.int32),
+    }
+    if classes:
+        shapes |= {"class_counts": ((classes,), np.int64), "class_sums": ((classes, units), np.int64)}
+    return shapes
 
 
 def _write_array(file: BinaryIO, array: npt.NDArray[Any]) -> None:
@@ -155,22 +171,21 @@ def load_state(path: Path, manifest: Manifest, *, mapped: bool) -> State:
     Raises LibraryError for a damaged one, FileNotFoundError where a newer one has taken its place meanwhile.
     """
 
-    def read(name: str) -> Any:
-        return np.load(path / f"{name}.npy", mmap_mode="r" if mapped else None, allow_pickle=False)
-
-    state = State.empty(manifest) if not manifest.classes else None
+    units, classes = manifest.units, len(manifest.classes)
+    shapes = array_shapes(manifest.blocks, units, manifest.top, classes)
     try:
         facts = json.loads((path / _FACTS).read_text(encoding="utf-8"))
-        arrays = {name: read(name) for name in _ARRAYS}
-        if manifest.classes:
-            arrays |= {name: read(name) for name in _CLASS_ARRAYS}
-        else:
-            assert state is not None
-            arrays |= {"class_counts": state.class_counts, "class_sums": state.class_sums}
+        arrays = {name: read_array(path / f"{name}.npy", *shape, mapped=mapped) for name, shape in shapes.items()}
+        if not classes:
+            arrays |= {"class_counts": np.zeros(0, np.int64), "class_sums": np.zeros((0, units), np.int64)}
         strongest = Strongest(arrays.pop("values"), arrays.pop("pictures"), arrays.pop("positions"))
-        missing = read(_CLASS_MISSING) if (path / f"{_CLASS_MISSING}.npy").exists() else None
+        missing = None
+        if (path / f"{_CLASS_MISSING}.npy").exists():
+            missing = read_array(path / f"{_CLASS_MISSING}.npy", (classes, units), np.int32, mapped=mapped)
         skipped = {int(index): str(reason) for index, reason in facts["skipped"]}
-        found = State(
+        if not all(0 <= index < manifest.total for index in skipped):
+            raise ValueError(f"it names pictures beyond the {manifest.total} of the set")
+        return State(
             strongest=strongest,
             class_missing=missing,
             skipped=skipped,
@@ -182,25 +197,30 @@ def load_state(path: Path, manifest: Manifest, *, mapped: bool) -> State:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, str(error)) from error
-    if found.done.shape != (manifest.blocks,) or strongest.values.shape != (manifest.units, manifest.top):
-        raise _damaged(path, "its arrays do not fit the manifest")
-    return found
 
 
 def _damaged(path: Path, reason: str) -> LibraryError:
     return LibraryError(f"{path.parent} cannot be read", f"{path.name} is damaged ({reason})", "scan with --restart")
 
 
-def current_states(folder: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+def current_states(folder: Path, blocks: int) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """The states that count, and those that have been replaced by one of these.
 
     Every state holds all of the blocks of those that it replaces, so that after a kill between writing the new and
     removing the old one both may lie there. Several count while several processes write.
+
+    Parameters
+    ----------
+    blocks : of the set.
+
+    Raises
+    ------
+    LibraryError : one is damaged, or two scans that knew nothing of each other wrote them.
     """
     found = []
     for path in sorted(folder.glob(f"{_PREFIX}*")):
         try:
-            found.append((np.load(path / "done.npy", allow_pickle=False), path))
+            found.append((read_array(path / "done.npy", (blocks,), np.bool_, mapped=False), path))
         except FileNotFoundError:
             continue  # a newer one has just taken its place
         except (OSError, ValueError) as error:

@@ -173,7 +173,8 @@ class LibraryWriter:
         self._clock = clock
         self._old = base
         self.state = merged(base, manifest)
-        self.sample = np.asarray(np.load(folder / "sample.npy", allow_pickle=False))
+        # The same as lies in the library: it follows from the number of pictures.
+        self.sample = sample_of(manifest.total)
         self._rows = RowFiles(folder, row_shapes(manifest, len(self.sample)))
         self._saved = len(base) == 1
         self._last = clock() - _SHORTEST / 2
@@ -217,7 +218,15 @@ def merged(paths: tuple[Path, ...], manifest: Manifest) -> State:
     """The sum of states on the disk, in memory. Raises LibraryError."""
     state = State.empty(manifest)
     for number, path in enumerate(paths):
-        other = load_state(path, manifest, mapped=number > 0)
+        try:
+            other = load_state(path, manifest, mapped=number > 0)
+        except FileNotFoundError as error:
+            # Nobody else writes here, so that it is not being replaced.
+            raise LibraryError(
+                f"{path.parent} cannot be gone on with",
+                f"{path.name} is damaged ({error.filename} is not there)",
+                "begin it anew with --restart",
+            ) from error
         if number == 0:
             state = other
         else:
@@ -228,7 +237,7 @@ def merged(paths: tuple[Path, ...], manifest: Manifest) -> State:
 def merge_all(folder: Path, manifest: Manifest) -> None:
     """Put the states of several processes together into one. Raises ExportError, LibraryError."""
     clear_away(folder)
-    counting, replaced = current_states(folder)
+    counting, replaced = current_states(folder, manifest.blocks)
     if len(counting) > 1:
         state = merged(counting, manifest)
         state.revision += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -316,7 +317,7 @@ def test_what_is_no_library_or_damaged_is_told(tmp_path: Path) -> None:
         library.layer("colors")
     with pytest.raises(IndexError, match="units 0 to 4"):
         library.patch("colours", 5, 0)
-    (state,), _ = current_states(library.folder)
+    (state,), _ = current_states(library.folder, 1)
     (state / "values.npy").write_bytes(b"\x93NUMPY")
     with pytest.raises(LibraryError, match="is damaged"):
         Library(library.folder)
@@ -324,6 +325,65 @@ def test_what_is_no_library_or_damaged_is_told(tmp_path: Path) -> None:
     (library.folder / "manifest.json").write_text(json.dumps(manifest | {"version": 99}))
     with pytest.raises(LibraryError, match="version 99"):
         Library(library.folder)
+
+
+@pytest.mark.parametrize("damage", ["emptied", "cut", "exchanged", "removed"])
+def test_whatever_is_damaged_is_told_and_hides_no_other_library(damage: str, tmp_path: Path) -> None:
+    net, source = colour_network(), write_pictures(tmp_path / "set", few_levels(6), ("a", "b"))
+    shelf = tmp_path / "shelf"
+    good = scan(net, source, shelf / "good").folder
+    names = [path.relative_to(good) for path in good.rglob("*.*") if path.suffix in (".npy", ".json")]
+    assert len(names) == 22
+    for name in names:
+        broken = shutil.copytree(good, shelf / "broken")
+        file = broken / name
+        if damage == "removed":
+            file.unlink()
+        elif damage == "exchanged":
+            file.write_text("[]") if file.suffix == ".json" else np.save(file, np.zeros((2, 7), np.float64))
+        else:
+            file.write_bytes(file.read_bytes()[: 0 if damage == "emptied" else file.stat().st_size // 2])
+        # A state that has lost its list of blocks counts as one that is just being replaced.
+        if not (damage == "removed" and file.name == "done.npy"):
+            with pytest.raises(LibraryError, match=r"restart|try again|deepvis scan wrote"):
+                use(Library(broken))
+        assert good.name in [Path(info.folder).name for info in libraries(shelf)], name
+        shutil.rmtree(broken)
+
+
+def use(library: Library) -> None:
+    """Look at all that is in a library."""
+    assert len(library.predicted) == len(library.probability) == len(library.features) == len(library.thumbnails)
+    for name in library.layers:
+        assert len(library.layer(name).values) == len(library.correlation(name))
+
+
+@pytest.mark.parametrize("name", ["features.npy", "titles.json", "state.json", "counted.npy"])
+def test_a_damaged_library_is_not_gone_on_with_but_begun_anew(name: str, tmp_path: Path) -> None:
+    net, images, folder = colour_network(), few_levels(6), tmp_path / "library"
+    expected = scan(net, images, folder).layer("fc")
+    (damaged,) = folder.rglob(name)
+    damaged.write_bytes(b"")
+    with pytest.raises(LibraryError, match="--restart"):
+        scan(net, images, folder)
+    again = scan(net, images, folder, restart=True).layer("fc")
+    assert np.array_equal(again.values, expected.values, equal_nan=True)
+
+
+def test_the_size_of_a_library_is_told_while_folders_of_it_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    library = scan(colour_network(), few_levels(3), tmp_path / "shelf" / "library")
+    listed = os.scandir
+
+    def removing(path: str | Path) -> Iterator[os.DirEntry[str]]:
+        if "state-" in str(path):
+            raise FileNotFoundError(path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", removing)
+    (info,) = libraries(tmp_path / "shelf")
+    assert Path(info.folder) == library.folder
 
 
 def test_a_set_that_has_other_pictures_now_is_told(tmp_path: Path) -> None:
