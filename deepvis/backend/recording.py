@@ -81,9 +81,13 @@ class _Watch(TorchFunctionMode):
         self._capture = capture
         self._switch = switch
         self._calls: Counter[str] = Counter()
+        self.aside = False
+        """Whether what is called now is not of the network, and is neither counted nor looked at."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if self.aside:
+            return func(*args, **kwargs)
         name = function_name(func)
         if self._switch is not None and (call := rectifier_call(name, args, kwargs)) is not None:
             result: Any = apply_rule(self._switch, *call)
@@ -125,11 +129,24 @@ def run(
     """
     sites = sites or {}
     captured: dict[str, torch.Tensor] = {}
+    watch: _Watch | None = None
+
+    def reduced(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        if reduce is None:
+            return tensor
+        if watch is None:
+            return reduce(name, tensor)
+        # Sites are told by the number of calls before them, among which what is called here has no place.
+        watch.aside = True
+        try:
+            return reduce(name, tensor)
+        finally:
+            watch.aside = False
 
     def capture(name: str, output: Any) -> Any:
         tensor = single_tensor(output)
         if tensor is not None:
-            captured[name] = tensor if reduce is None else reduce(name, tensor)
+            captured[name] = reduced(name, tensor)
         if stop and len(captured) == len(sites):
             raise _StopPassError
         if reduce is not None:
@@ -161,7 +178,7 @@ def run(
             stack.callback(handle.remove)
         switch = rule if isinstance(rule, RuleSwitch) else None if rule == "gradient" else RuleSwitch(rule)
         if by_function or switch is not None:
-            stack.enter_context(_Watch(by_function, capture, switch))
+            watch = stack.enter_context(_Watch(by_function, capture, switch))
         try:
             output = module(x)
         except _StopPassError:

@@ -181,6 +181,24 @@ def test_stop_ends_the_pass_at_the_layer() -> None:
     assert reached == []
 
 
+def test_what_reduces_a_layer_may_call_functions_that_the_network_calls(net: Network) -> None:
+    x = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    names = [layer.name for layer in net.layers]
+    assert "mean" in names
+    seen: dict[str, torch.Tensor] = {}
+
+    def reduce(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        seen[name] = tensor.clone()
+        return tensor.mean(0)
+
+    with torch.no_grad():
+        _, expected = net.run(x, names)
+        _, found = net.run(x, names, reduce=reduce)
+    for name in names:
+        assert torch.equal(seen[name], expected[name]), name
+        assert torch.equal(found[name], expected[name].mean(0)), name
+
+
 def test_flexible_and_smallest_inputs_are_found_by_trying() -> None:
     net = Network(Small(), input_size=(64, 64))
     assert net.flexible

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import deepvis
+from deepvis import runs
+from deepvis.backend.library import Library
 from deepvis.backend.library.plan import batch_size, chosen_layers, in_layout, probe, rearrange
 from deepvis.backend.network import Network
-from tests.backend.library.pictures import colour_network
+from tests.backend.library.pictures import colour_network, coloured_noise
 
 
 class _Viewing(nn.Module):
@@ -61,6 +65,30 @@ def test_features_are_what_the_last_linear_layer_reads() -> None:
     assert net.layer(found.feature_layer).size is None
     assert found.feature_size == net.module.get_submodule("fc").in_features  # type: ignore[attr-defined]
     assert probe(net, ("fc",), net.preprocessing, "crop", features=False).feature_layer == ""
+
+
+class _Meaning(nn.Module):
+    """A network that calls the mean itself, as ShuffleNet does, before its last layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 6, 3), nn.Conv2d(6, 4, 1)
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.second(self.first(x).relu()).mean((2, 3)))
+
+
+def test_features_are_found_behind_a_function_of_the_network(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = Network(_Meaning().eval(), (24, 24), name="meaning")
+    pictures = coloured_noise(5)
+    *_, last = runs.PatchScan(layers=("all",), folder=str(tmp_path), workers=0).steps(net, pictures)
+    library = Library(last.detail["library"])
+    assert library.feature_layer == "mean"
+    x = torch.cat([net.preprocess(picture) for picture in pictures])
+    _, expected = net.run(x, ["mean"])
+    assert np.allclose(library.features, expected["mean"].detach().numpy(), atol=1e-6)
 
 
 def test_without_a_linear_layer_features_are_what_the_last_convolution_reads() -> None:
