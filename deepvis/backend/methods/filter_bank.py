@@ -124,11 +124,13 @@ def what_feeds(net: Network) -> dict[str, str | None]:
     known = {found.name: found for found in net.layers}
     sites = {name: net.catalogue.sites[name] for name, layer in known.items() if layer.kind in ("conv", "linear")}
     dimensions: dict[str, int] = {}
-    given: dict[str, list[torch.Tensor]] = {}
+    outputs: dict[str, bytes] = {}
+    given: dict[str, list[bytes]] = {}
 
     def keep(name: str, output: torch.Tensor) -> torch.Tensor:
         dimensions[name] = output.dim()
-        return _sample(output)
+        outputs[name] = _sample(output)
+        return output.new_empty(0)
 
     def noting(path: str) -> Callable[[torch.nn.Module, tuple[object, ...]], None]:
         def note(_: torch.nn.Module, arguments: tuple[object, ...]) -> None:
@@ -146,31 +148,35 @@ def what_feeds(net: Network) -> dict[str, str | None]:
             handle = net.module.get_submodule(path).register_forward_pre_hook(noting(path))
             stack.callback(handle.remove)
         try:
-            _, outputs = net.run(x, known, reduce=keep)
+            net.run(x, known, reduce=keep)
         except (NetworkError, torch.OutOfMemoryError):
             # The filters are there all the same.
             return {}
     picture = _sample(x)
     fed: dict[str, str | None] = {}
     earlier: dict[bytes, list[str]] = {}
-    for name, layer in known.items():
+    for name in known:
         site = sites.get(name)
         inputs = given.get(site.module, []) if site is not None and site.module is not None else []
         if site is not None and len(inputs) > site.call:
             seen = inputs[site.call]
-            same = earlier.get(seen.cpu().numpy().tobytes(), [])
+            same = earlier.get(seen, [])
             same = [one for one in same if dimensions[one] == 4] or same
             same = [one for one in same if known[one].main] or same
             if same:
                 fed[name] = same[-1]
-            elif torch.equal(seen, picture):
+            elif seen == picture:
                 fed[name] = None
-        earlier.setdefault(outputs[layer.name].cpu().numpy().tobytes(), []).append(name)
+        earlier.setdefault(outputs[name], []).append(name)
     return fed
 
 
-def _sample(tensor: torch.Tensor) -> torch.Tensor:
-    """The number of values, and some of them: what tells one tensor from another, in whatever shape it is laid out."""
+def _sample(tensor: torch.Tensor) -> bytes:
+    """The number of values, and some of them: what tells one tensor from another, in whatever shape it is laid out.
+
+    It is called in the midst of a pass, so that it calls no function that a network's layers may be outputs of.
+    """
     values = tensor.detach().reshape(-1)
-    chosen = values[:: max(1, len(values) // _SAMPLE)][:_SAMPLE]
-    return torch.cat([chosen.double(), chosen.new_tensor([len(values)], dtype=torch.float64)])
+    # On the CPU, for not every accelerator has doubles, and NumPy has no bf16. Adding zero makes -0.0 and 0.0 one.
+    chosen = values[:: max(1, len(values) // _SAMPLE)][:_SAMPLE].cpu().double().numpy() + 0.0
+    return len(values).to_bytes(8, "little") + chosen.tobytes()

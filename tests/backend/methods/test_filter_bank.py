@@ -79,3 +79,22 @@ def test_the_nearest_filters_are_those_of_the_main_way(net: Network) -> None:
     assert nearest_filters(pooled, "0") is None
     # The picture was averaged first: its colours are still its channels, but the layer in between is named.
     assert what_feeds(pooled) == {"1": "0"}
+
+
+class Joining(nn.Module):
+    """Two convolutions side by side, joined by a function, before a third."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = nn.Conv2d(3, 4, 3, padding=1)
+        self.right = nn.Conv2d(3, 2, 1)
+        self.last = nn.Conv2d(6, 5, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.cat([self.left(x), self.right(x)], 1)).mean((2, 3))
+
+
+def test_a_layer_that_is_fed_by_joined_maps_is_told_so() -> None:
+    torch.manual_seed(0)
+    fed = what_feeds(Network(Joining().eval(), input_size=(8, 8)))
+    assert fed == {"left": None, "right": None, "last": "cat"}
