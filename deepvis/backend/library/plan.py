@@ -70,23 +70,44 @@ class Probe:
     feature_size: int
 
 
-def probe(net: Network, names: Sequence[str], preprocessing: Preprocessing, fit: Fit, *, features: bool) -> Probe:
+def probe(
+    net: Network,
+    names: Sequence[str],
+    preprocessing: Preprocessing,
+    fit: Fit,
+    *,
+    features: bool,
+    wanted: bool = False,
+    together: bool = True,
+) -> Probe:
     """Send a photograph and noise through a network and look at its layers.
 
     Parameters
     ----------
     net : in the number format of the scan.
-    names : of the layers to record.
+    names : of the layers to record. Those whose output has not a row for each picture (tables of positions, say) are
+        left out.
     preprocessing : at the size of the scan.
+    wanted : the layers were named by a person, who is told where one would have to be left out.
+    together : both pictures go through at once; not so for networks that take one at a time.
+
+    Raises
+    ------
+    ValueError : a layer that is ``wanted`` cannot be scanned, or no layer can. NetworkError
     """
     photo = preprocessing.pixels(photograph(), fit)
     noise = torch.randint(0, 256, photo.shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     inputs = [preprocessing.normalise(pixels.to(net.device))[None] for pixels in (photo, noise)]
+    batches = [torch.cat(inputs)] if together else inputs
     largest: dict[str, float] = {}
     sizes: dict[str, tuple[int, int] | None] = {}
+    refused: dict[str, str] = {}
 
     def reduce(name: str, tensor: torch.Tensor) -> torch.Tensor:
-        maps = net.arrange(tensor, name)
+        maps = net.arrange(tensor, name) if tensor.shape[0] == len(batches[0]) else tensor
+        if maps.shape[:2] != (len(batches[0]), net.layer(name).channels):
+            refused[name] = f"of {len(batches[0])} pictures it makes {tuple(tensor.shape)}"
+            return tensor.new_empty(0)
         # Without a copy of the maps: the first layers' are the largest thing that a scan holds.
         ends = [float(maps.amin()), float(maps.amax())]
         if not all(map(math.isfinite, ends)):
@@ -96,10 +117,13 @@ def probe(net: Network, names: Sequence[str], preprocessing: Preprocessing, fit:
         return tensor.new_empty(0)
 
     with torch.inference_mode():
-        for x in inputs:
+        for x in batches:
             net.run(x, names, reduce=reduce)
+    if refused and (wanted or len(refused) == len(names)):
+        name, reason = next(iter(refused.items()))
+        raise ValueError(f"layer {name!r} cannot be scanned: {reason}, which is not one row for each; leave it out")
     layers = []
-    for name in names:
+    for name in (each for each in names if each not in refused):
         layer = net.layer(name)
         exponent = exponent_of(largest[name])
         layers.append(ScannedLayer(name, layer.kind, layer.channels, sizes[name], _field(layer, sizes[name]), exponent))

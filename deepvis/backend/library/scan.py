@@ -101,7 +101,15 @@ class Scan:
         names = chosen_layers(self._net, options.layers)
         net = in_precision(self._net, options.precision)
         net, channels_last = in_layout(net, preprocessing)
-        found = probe(net, names, preprocessing, options.fit, features=options.features)
+        found = probe(
+            net,
+            names,
+            preprocessing,
+            options.fit,
+            features=options.features,
+            wanted=bool(options.layers) and options.layers != ("all",),
+            together=options.batch != 1,
+        )
         batch = options.batch or batch_size(net, preprocessing, BLOCK)
         numbers = ("bf16" if net.dtype == torch.bfloat16 else "fp32") + (" channels last" if channels_last else "")
         packed = packed_weights(net, preprocessing, batch)

@@ -104,6 +104,31 @@ def test_without_a_linear_layer_features_are_what_the_last_convolution_reads() -
     assert (found.feature_layer, found.feature_size) == ("1", 6)
 
 
+class _Tabled(nn.Module):
+    """A network with a module that answers alike to any pictures, and with one row for all of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.table = nn.Linear(3, 4)
+        self.fc = nn.Linear(4, 2)
+        self.register_buffer("places", torch.arange(3.0)[None])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.conv(x).amax((2, 3)) + self.table(self.places))
+
+
+def test_a_layer_without_a_row_for_each_picture_is_left_out_or_refused_where_it_was_named(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = Network(_Tabled().eval(), (8, 8), name="tabled")
+    assert "table" in [layer.name for layer in net.layers]
+    *_, last = runs.PatchScan(folder=str(tmp_path / "default"), workers=0).steps(net, coloured_noise(40))
+    assert "table" not in last.result.facts["layers"]
+    assert {"conv", "fc"} <= set(last.result.facts["layers"])
+    with pytest.raises(ValueError, match="layer 'table' cannot be scanned"):
+        list(runs.PatchScan(layers=("conv", "table"), folder=str(tmp_path / "x")).steps(net, coloured_noise(3)))
+
+
 def test_scales_come_from_the_layers_largest_values() -> None:
     net = colour_network()
     found = probe(net, ("colours", "relu"), net.preprocessing, "crop", features=False)
