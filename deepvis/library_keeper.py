@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -84,6 +84,8 @@ class LibraryKeeper:
         self._scans: dict[str, int] = {}
         self._to_choose = ""
         self._sets: dict[str, PictureSet | None] = {}
+        self._deletions: deque[str | None] = deque()
+        """Folders that are to be deleted, in order; None: the one before is to come back. Each of them counts."""
         self._deleted: list[tuple[Path, Path]] = []
 
     # --------------------------------------------------------------------------------------------------- life
@@ -169,13 +171,19 @@ class LibraryKeeper:
         """Write the patches of every unit of a layer into the folder ``path``; PatchExport events follow."""
         self._wish("export", lambda: self._export(folder, layer, path))
 
+    def cancel_export(self) -> None:
+        """Give up the export under way; what was written stays."""
+        self._wish("export", _nothing)
+
     def delete(self, folder: str) -> None:
         """Move a library to the trash; LibrariesChanged follows."""
-        self._wish("delete", lambda: self._delete(folder))
+        self._deletions.append(folder)
+        self._wish("delete", self._delete_and_undelete)
 
     def undelete(self) -> None:
         """Bring back the library that was deleted last; LibrariesChanged follows."""
-        self._wish("delete", self._undelete)
+        self._deletions.append(None)
+        self._wish("delete", self._delete_and_undelete)
 
     def _wish(self, wish: Wish, work: Callable[[], Iterator[None]]) -> None:
         self._wishes.put(wish, work)
@@ -326,13 +334,17 @@ class LibraryKeeper:
 
         try:
             library = self._library(folder)
-            told = 0.0
+            began, told = time.perf_counter(), 0.0
             for done, of in write_patches(library, library.layer(layer), Path(path)):
-                if time.perf_counter() - told > _TELL_SECONDS:
-                    told = time.perf_counter()
-                    self._emit(PatchExport(path, done / of))
+                now = time.perf_counter()
+                if now - told > _TELL_SECONDS:
+                    told = now
+                    self._emit(PatchExport(path, done / of, left=(now - began) * (of - done) / done))
                 yield
             self._emit(Problem(f"saved:{path}", "Saved", path, "", "info"))
+        except GeneratorExit:
+            self._emit(Problem(f"saved:{path}", "The export was given up", f"{path} holds a part of it.", "", "info"))
+            raise
         except Exception as error:
             self._emit(
                 Problem(
@@ -343,7 +355,16 @@ class LibraryKeeper:
         finally:
             self._emit(PatchExport(path, 1.0, over=True))
 
-    def _delete(self, folder: str) -> Iterator[None]:
+    def _delete_and_undelete(self) -> Iterator[None]:
+        while self._deletions:
+            folder = self._deletions.popleft()
+            if folder is None:
+                self._undelete()
+            else:
+                self._delete(folder)
+        yield from self._list()
+
+    def _delete(self, folder: str) -> None:
         from deepvis.library_pictures import to_trash
 
         if folder in self._scans:
@@ -356,9 +377,8 @@ class LibraryKeeper:
             self._deleted.append((source, to_trash(source)))
         except OSError as error:
             self._emit(Problem("library.delete", "The library was not deleted", str(error), "Close what uses it."))
-        yield from self._list()
 
-    def _undelete(self) -> Iterator[None]:
+    def _undelete(self) -> None:
         if self._deleted:
             source, target = self._deleted.pop()
             try:
@@ -366,7 +386,6 @@ class LibraryKeeper:
             except OSError as error:
                 text = "Scan the pictures again."
                 self._emit(Problem("library.undelete", "The library could not be brought back", str(error), text))
-        yield from self._list()
 
     # -------------------------------------------------------------------------------------------------- reading
 
@@ -418,6 +437,10 @@ class LibraryKeeper:
         for key in [key for key in self._records if key[0] == folder]:
             del self._records[key]
         self._chosen = {network: chosen for network, chosen in self._chosen.items() if chosen != folder}
+
+
+def _nothing() -> Iterator[None]:
+    yield from ()
 
 
 def _copied(state: LayerPatches) -> LayerPatches:

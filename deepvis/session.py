@@ -462,6 +462,10 @@ class Session:
         """Write the patches of a layer into a folder."""
         self._libraries.export(folder, layer, path)
 
+    def library_cancel_export(self) -> None:
+        """Give up the export of patches under way."""
+        self._libraries.cancel_export()
+
     def library_delete(self, folder: str) -> None:
         """Move a library to the trash."""
         self._libraries.delete(folder)

@@ -20,6 +20,8 @@ from deepvis.messages import (
     LayerPatches,
     LibrariesChanged,
     LibraryInfo,
+    PatchExport,
+    Problem,
     RunStatus,
     RunUpdate,
     UnitPatches,
@@ -40,7 +42,7 @@ class MadeUp:
 
     created, revision, total, set_spec, fit, input_size = 1.0, 3, 20, "/pictures", "crop", (8, 8)
     classes = ("a", "b")
-    network_hash = NETWORK
+    network_name, network_hash, title = "tinynet", NETWORK, "pictures"
 
     def __init__(self, folder: str | Path, pictures: Any = None) -> None:
         self.folder = Path(folder)
@@ -200,6 +202,57 @@ def test_a_picture_that_cannot_be_read_leaves_the_others(stage: Stage) -> None:
     assert last.ready.tolist() == [True, True, False, True, True, True]
     assert last.problem == "Picture 2 is cut off"
     assert last.dead.tolist() == [False, False, False, False, True, False]
+
+
+class Gate:
+    """Holds the keeper's thread where it reads patches, from the unit ``of`` on, until it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, of: int = 0) -> None:
+        self.reached, self.open = threading.Event(), threading.Event()
+        read = MadeUp.patch
+
+        def patch(library: MadeUp, layer: str, unit: int, rank: int) -> Any:
+            if unit >= of:
+                self.reached.set()
+                assert self.open.wait(30)
+            return read(library, layer, unit, rank)
+
+        monkeypatch.setattr(MadeUp, "patch", patch)
+
+
+def test_an_export_that_is_given_up_ends_and_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gate = Gate(monkeypatch, of=2)
+    out = tmp_path / "out"
+    stage.keeper.export("/libraries/one", "conv4", str(out))
+    assert gate.reached.wait(30)
+    stage.keeper.cancel_export()
+    gate.open.set()
+    stage.until(lambda: [export for export in stage.of(PatchExport) if export.over])
+    assert len(list(out.glob("*.png"))) == 3
+    (told,) = stage.of(Problem)
+    assert told.title == "The export was given up"
+    assert stage.of(PatchExport)[0].left is not None
+
+
+def test_every_library_that_is_deleted_goes_and_the_last_one_comes_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folders = [tmp_path / name for name in ("first", "second", "third")]
+    for folder in folders:
+        folder.mkdir()
+    gate = Gate(monkeypatch)
+    stage.keeper.want_unit(NETWORK, "conv4", 0)
+    assert gate.reached.wait(30)
+    told = len(stage.of(LibrariesChanged))
+    # All of it is asked for before the thread comes to any of it.
+    for folder in folders:
+        stage.keeper.delete(str(folder))
+    stage.keeper.undelete()
+    gate.open.set()
+    stage.until(lambda: len(stage.of(LibrariesChanged)) > told)
+    assert [folder.exists() for folder in folders] == [False, False, True]
 
 
 def test_patches_that_are_kept_are_not_read_again_and_the_oldest_leave() -> None:

@@ -212,11 +212,15 @@ class PatchOpened:
 
 @dataclass(frozen=True, slots=True)
 class PatchExport:
-    """An export of patches goes on: ``share`` in [0, 1] is done; ``over`` says that it ended, whatever the end."""
+    """An export of patches goes on: ``share`` in [0, 1] is done, ``left`` seconds remain (None: not known yet).
+
+    ``over`` says that it ended, whatever the end.
+    """
 
     path: str
     share: float
     over: bool = False
+    left: float | None = None
 
 
 LibraryEvent = (

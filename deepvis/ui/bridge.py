@@ -164,6 +164,9 @@ class Backend(Protocol):
         """Write the patches of a layer, a picture a unit, into the folder ``path``; PatchExport events follow, and a
         Problem with the outcome."""
 
+    def library_cancel_export(self) -> None:
+        """Give up the export under way; what was written stays."""
+
     def library_delete(self, folder: str) -> None:
         """Move a library to the trash; LibrariesChanged follows."""
 

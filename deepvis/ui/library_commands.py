@@ -161,6 +161,8 @@ class LibraryCommands(QObject):
         info = next((each for each in self._backend.libraries() if each.folder == folder), None)
         if action == "undo":
             self._backend.library_undelete()
+        elif action == "cancel_export":
+            self._backend.library_cancel_export()
         elif info is None:
             return
         elif action == "choose":

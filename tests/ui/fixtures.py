@@ -558,6 +558,9 @@ class FakeBackend:
     def library_export(self, folder: str, layer: str, path: str) -> None:
         self.calls.append(("library_export", folder, layer, path))
 
+    def library_cancel_export(self) -> None:
+        self.calls.append(("library_cancel_export",))
+
     def library_delete(self, folder: str) -> None:
         self.calls.append(("library_delete", folder))
         self.shelf.delete(folder)

@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
-from deepvis.messages import LibrariesChanged, PatchOpened, RunStatus, RunUpdate
+from deepvis.messages import LibrariesChanged, PatchExport, PatchOpened, RunStatus, RunUpdate
 from deepvis.ui.main_window import MainWindow
 from deepvis.ui.settings_store import SettingsStore
 from tests.ui.fixtures import FakeBackend
@@ -352,8 +352,23 @@ def test_a_library_is_chosen_deleted_and_brought_back(patched: MainWindow, shelf
     qtbot.waitUntil(lambda: listed.table.rowCount() == 1)
     assert calls(shelf, "library_delete") == [("/libraries/two",)]
     assert listed.undo_bar.isVisible()
-    QTest.mouseClick(listed.undo, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(listed.undo_bar.undo, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: listed.table.rowCount() == 2)
+
+
+def test_an_export_of_patches_tells_how_long_it_takes_and_can_be_given_up(
+    patched: MainWindow, shelf: FakeBackend, qtbot: QtBot
+) -> None:
+    patched.actions_["lab.scan"].trigger()
+    bar = patched.libraries.list.export_bar
+    shelf.send(PatchExport("/pictures/out/", 0.25, left=3.2))
+    qtbot.waitUntil(bar.isVisible)
+    assert bar.progress.value() == 250
+    assert bar.text.text() == "out · 0:04 left"
+    QTest.mouseClick(bar.cancel, Qt.MouseButton.LeftButton)
+    assert calls(shelf, "library_cancel_export") == [()]
+    shelf.send(PatchExport("/pictures/out/", 1.0, over=True))
+    qtbot.waitUntil(lambda: not bar.isVisible())
 
 
 def test_skipped_files_are_listed_with_their_reasons_to_be_copied(patched: MainWindow, qtbot: QtBot) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from deepvis.messages import GalleryEntry, GalleryExport
 from deepvis.ui import theme
 from deepvis.ui.actions import ACTIONS, focus_key_text
-from deepvis.ui.panels.controls import CHROME, Choice, ElidedLabel, Figure, IconButton, label, row
+from deepvis.ui.panels.controls import CHROME, Choice, Figure, IconButton, label, row
 from deepvis.ui.panels.gallery_list import GalleryList
 from deepvis.ui.panels.gallery_model import GalleryModel
-from deepvis.ui.playback_bar import clock
+from deepvis.ui.panels.notices import ExportBar, UndoBar
 
 _BUTTONS: tuple[tuple[str, str, str, str], ...] = (
     ("gallery.open", "arrows-out", "Open", "Show it large, with its options, figures and course"),
@@ -24,9 +24,6 @@ _BUTTONS: tuple[tuple[str, str, str, str], ...] = (
     ("gallery.export", "export", "Export…", "Save picture, film, options or values"),
     ("gallery.delete", "trash", "Delete", "Take it out of the gallery; Ctrl+Z brings it back"),
 )
-
-UNDO_SECONDS = 10
-"""How long the offer to undo a deletion stays in sight; Ctrl+Z works after that, too."""
 
 
 class _SearchField(QLineEdit):
@@ -80,40 +77,11 @@ class GalleryPanel(QWidget):
             button.setProperty("role", "flat")
             button.clicked.connect(lambda _checked=False, wanted=action: self.wanted.emit(wanted))
             self.buttons[action] = button
-        self._make_notices()
+        self.undo_bar = UndoBar("Bring back what was deleted (Ctrl+Z)")
+        self.export_bar = ExportBar("Give it up; nothing of it stays")
         self._lay_out()
         self._connect()
         self._follow()
-
-    def _make_notices(self) -> None:
-        self.undo_bar = QWidget()
-        self.undo_text = ElidedLabel("", "quiet")
-        self.undo = IconButton("arrow-counter-clockwise", "Undo", "Bring back what was deleted (Ctrl+Z)", text="Undo")
-        self.undo_bar.setLayout(row(self.undo_text, self.undo))
-        self.undo_bar.hide()
-        self._undo_timer = QTimer(self)
-        self._undo_timer.setSingleShot(True)
-        self._undo_timer.setInterval(1000 * UNDO_SECONDS)
-        self._undo_timer.timeout.connect(self.undo_bar.hide)
-        self.export_bar = QWidget()
-        self.export_text = ElidedLabel("", "quiet")
-        self.export_progress = QProgressBar()
-        self.export_progress.setRange(0, 1000)
-        self.export_progress.setTextVisible(False)
-        self.export_progress.setAccessibleName("Progress of the export")
-        self.export_cancel = IconButton("x", "Cancel the export", "Give it up; nothing of it stays")
-        self.export_cancel.setProperty("role", "flat")
-        column = QVBoxLayout()
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.TIGHT)
-        column.addWidget(self.export_text)
-        column.addWidget(self.export_progress)
-        holder = QHBoxLayout(self.export_bar)
-        holder.setContentsMargins(0, 0, 0, 0)
-        holder.setSpacing(theme.SMALL)
-        holder.addLayout(column, 1)
-        holder.addWidget(self.export_cancel)
-        self.export_bar.hide()
 
     def _lay_out(self) -> None:
         self.title = label("Gallery", "title")
@@ -141,8 +109,8 @@ class GalleryPanel(QWidget):
         self.list.wanted.connect(self.wanted)
         self.list.menu_wanted.connect(self.menu_wanted)
         self.list.chosen_changed.connect(self._follow)
-        self.undo.clicked.connect(lambda: self.wanted.emit("gallery.undo"))
-        self.export_cancel.clicked.connect(self.cancel_export)
+        self.undo_bar.wanted.connect(lambda: self.wanted.emit("gallery.undo"))
+        self.export_bar.cancelled.connect(self.cancel_export)
 
     # ------------------------------------------------------------------------------------------------------- arriving
 
@@ -157,21 +125,15 @@ class GalleryPanel(QWidget):
 
     def show_export(self, export: GalleryExport) -> None:
         """Say how far an export is."""
-        self.export_bar.setVisible(not export.over)
-        left = f" · {clock(export.left + 0.999)} left" if export.left is not None else ""
-        name = export.path.replace("\\", "/").rpartition("/")[2]
-        self.export_text.setText(f"{name}{left}")
-        self.export_progress.setValue(round(1000 * export.share))
+        self.export_bar.show_export(export)
 
     def offer_undo(self, count: int) -> None:
         """Say that so many pictures were deleted, and offer to bring them back."""
-        self.undo_text.setText(f"Deleted {count} pictures" if count > 1 else "Deleted one picture")
-        self.undo_bar.show()
-        self._undo_timer.start()
+        self.undo_bar.offer(f"Deleted {count} pictures" if count > 1 else "Deleted one picture")
 
     def undone(self) -> None:
         """Take the offer away."""
-        self.undo_bar.hide()
+        self.undo_bar.withdraw()
 
     # --------------------------------------------------------------------------------------------------------- choice
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIcon, QKeyEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QProgressBar,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -19,9 +18,9 @@ from PySide6.QtWidgets import (
 
 from deepvis.messages import LibraryInfo, PatchExport
 from deepvis.ui import theme
-from deepvis.ui.panels.controls import ElidedLabel, IconButton, label, row
+from deepvis.ui.panels.controls import IconButton, label, row
+from deepvis.ui.panels.notices import ExportBar, UndoBar
 
-UNDO_SECONDS = 10
 _THREE_COLUMNS = 320
 _COLUMNS = ("Pictures", "Scanned", "Network")
 _BUTTONS: tuple[tuple[str, str, str, str], ...] = (
@@ -56,7 +55,7 @@ class LibraryList(QWidget):
     Signals
     -------
     wanted : what a person wants (``choose``, ``resume``, ``skipped``, ``folder``, ``export``, ``delete``), and the
-        folder of the library. ``undo``: bring back what was deleted last.
+        folder of the library. ``undo``: bring back what was deleted last; ``cancel_export``: give up the export.
     """
 
     wanted = Signal(str, str)
@@ -94,7 +93,8 @@ class LibraryList(QWidget):
             button = IconButton(icon, text, tip, text=text if action in ("choose", "resume", "skipped") else "")
             button.clicked.connect(lambda _on=False, action=action: self._want(action))
             self.buttons[action] = button
-        self._make_notices()
+        self.undo_bar = UndoBar("Bring the library back")
+        self.export_bar = ExportBar("Give it up; the pictures that were written stay")
         tail = [self.buttons[name] for name in ("folder", "export", "delete")]
         for button in tail:
             button.setProperty("role", "flat")
@@ -112,24 +112,9 @@ class LibraryList(QWidget):
         self.table.itemSelectionChanged.connect(self._follow)
         self.table.itemDoubleClicked.connect(lambda _item: self._want("choose"))
         self.table.key.connect(self._want)
+        self.undo_bar.wanted.connect(self._undo)
+        self.export_bar.cancelled.connect(lambda: self.wanted.emit("cancel_export", ""))
         self.set_libraries((), None, "")
-
-    def _make_notices(self) -> None:
-        self.undo_bar = QWidget()
-        self.undo_text = ElidedLabel("", "quiet")
-        self.undo = IconButton("arrow-counter-clockwise", "Undo", "Bring the library back", text="Undo")
-        self.undo_bar.setLayout(row(self.undo_text, self.undo))
-        self.undo_bar.hide()
-        self._undo_timer = QTimer(self)
-        self._undo_timer.setSingleShot(True)
-        self._undo_timer.setInterval(1000 * UNDO_SECONDS)
-        self._undo_timer.timeout.connect(self.undo_bar.hide)
-        self.undo.clicked.connect(self._undo)
-        self.export_bar = QProgressBar()
-        self.export_bar.setRange(0, 1000)
-        self.export_bar.setTextVisible(False)
-        self.export_bar.setAccessibleName("Progress of the export")
-        self.export_bar.hide()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Where there is little room, the network is left to the tooltips."""
@@ -192,17 +177,14 @@ class LibraryList(QWidget):
 
     def show_export(self, export: PatchExport) -> None:
         """Say how far an export is."""
-        self.export_bar.setVisible(not export.over)
-        self.export_bar.setValue(round(1000 * export.share))
+        self.export_bar.show_export(export)
 
     def offer_undo(self, title: str) -> None:
         """Offer for some seconds to bring back what was deleted."""
-        self.undo_text.setText(f"{title} is in the trash")
-        self.undo_bar.show()
-        self._undo_timer.start()
+        self.undo_bar.offer(f"{title} is in the trash")
 
     def _undo(self) -> None:
-        self.undo_bar.hide()
+        self.undo_bar.withdraw()
         self.wanted.emit("undo", "")
 
     def _follow(self) -> None:

@@ -420,9 +420,9 @@ def test_an_export_shows_how_far_it_is_and_can_be_given_up(live: MainWindow, bac
     backend.send(GalleryExport("/tmp/film.mp4", 0.25, 3.2))
     QApplication.processEvents()
     assert panel.export_bar.isVisible()
-    assert panel.export_progress.value() == 250
-    assert panel.export_text.text() == "film.mp4 · 0:04 left"
-    QTest.mouseClick(panel.export_cancel, Qt.MouseButton.LeftButton)
+    assert panel.export_bar.progress.value() == 250
+    assert panel.export_bar.text.text() == "film.mp4 · 0:04 left"
+    QTest.mouseClick(panel.export_bar.cancel, Qt.MouseButton.LeftButton)
     assert called(backend, "gallery_cancel_export") == [()]
     backend.send(GalleryExport("/tmp/film.mp4", 1.0, over=True))
     QApplication.processEvents()
@@ -437,7 +437,7 @@ def test_deleting_offers_to_undo_it_and_chooses_the_next(live: MainWindow, backe
     assert [each.id for each in panel.model.shown] == ["entry 1"]
     assert [each.id for each in panel.chosen] == ["entry 1"]
     assert panel.undo_bar.isVisible()
-    assert "2 pictures" in panel.undo_text.text()
+    assert "2 pictures" in panel.undo_bar.text.text()
     press(live, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert len(panel.model.shown) == 3
     assert not panel.undo_bar.isVisible()
