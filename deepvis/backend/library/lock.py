@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import sys
@@ -17,6 +18,8 @@ LOCK = ".writer.lock"
 
 class WriterLock:
     """Held from the making to :meth:`release`; the system gives it back when the process ends, however it ends.
+
+    Where the file system knows no locks (some of clusters), nothing keeps two writers apart.
 
     Raises
     ------
@@ -66,6 +69,7 @@ else:
     def _try_lock(file: BinaryIO) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
+        except OSError as error:
+            # All others say that there are no locks here, and not that another has this one.
+            return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
         return True

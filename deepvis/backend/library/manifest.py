@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from deepvis.backend.atomic_file import atomic
 from deepvis.backend.library.errors import LibraryError
+from deepvis.backend.library.lock import LOCK
 from deepvis.backend.preprocessing import Preprocessing
 from deepvis.messages import Fit, NetworkSpec, ReceptiveField, Size
 
@@ -111,6 +112,17 @@ class Manifest:
             found[layer.name] = slice(first, first + layer.channels)
             first += layer.channels
         return found
+
+
+def is_library(folder: Path) -> bool:
+    """Whether a library lies in a folder, damaged ones included; a ``manifest.json`` of another program makes none."""
+    try:
+        facts = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return (folder / LOCK).exists()
+    return isinstance(facts, dict) and facts.get("format") == FORMAT
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable
@@ -24,6 +25,8 @@ from deepvis.backend.library.strongest import Strongest
 
 _PREFIX = "state-"
 _FACTS = "state.json"
+STATE_NAME = re.compile(rf"{_PREFIX}\d{{6,}}-[0-9a-f]{{8}}")
+"""What the folder of a state is called."""
 _CLASS_ARRAYS = ("class_counts", "class_sums")
 _CLASS_MISSING = "class_missing"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -13,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from deepvis.backend.atomic_file import atomic, explained
+from deepvis.backend.library.arrays import read_array
 from deepvis.backend.library.errors import LibraryError
 from deepvis.backend.library.lock import LOCK, WriterLock
-from deepvis.backend.library.manifest import MANIFEST, Manifest, read_manifest, write_manifest
+from deepvis.backend.library.manifest import MANIFEST, Manifest, is_library, read_manifest, write_manifest
 from deepvis.backend.library.rows import RowFiles, bytes_of, make_rows, row_shapes
 from deepvis.backend.library.sample import sample_of
-from deepvis.backend.library.state import State, clear_away, current_states, load_state, remove_states
+from deepvis.backend.library.state import STATE_NAME, State, clear_away, current_states, load_state, remove_states
 
 if TYPE_CHECKING:
     from deepvis.backend.picture_sets import PictureSet
@@ -29,6 +31,13 @@ _SHARE = 0.02
 """Of the time, that checkpoints may take."""
 _ROOM = 64 * 2**20
 """Bytes that must stay free beside what the library needs."""
+_REMEDY = "name another folder, or begin it anew with deepvis scan … --restart"
+_FILES = (
+    *("titles.json", MANIFEST, "labels.npy", "sample.npy"),
+    *(f"{name}.npy" for name in ("predicted", "probability", "sizes", "sample_maxima", "features", "thumbnails")),
+)
+_OWN_NAME = re.compile("|".join(rf"{re.escape(name)}|\.{re.escape(name)}(\.\w+)?\.part" for name in _FILES))
+"""Names of a library's files, finished or not; all others are somebody's own."""
 
 
 def begin(folder: Path, manifest: Manifest, pictures: PictureSet, *, restart: bool) -> tuple[WriterLock, Manifest]:
@@ -53,8 +62,11 @@ def begin(folder: Path, manifest: Manifest, pictures: PictureSet, *, restart: bo
     """
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        strange = not (folder / LOCK).exists() and any(folder.iterdir())
-    if strange and not (folder / MANIFEST).exists():
+        if (folder / MANIFEST).exists():
+            strange = not is_library(folder)
+        else:
+            strange = not (folder / LOCK).exists() and any(folder.iterdir())
+    if strange:
         raise LibraryError(f"{folder} cannot hold a library", "it holds other files", "name a new or an empty folder")
     lock = WriterLock(folder)
     try:
@@ -63,6 +75,7 @@ def begin(folder: Path, manifest: Manifest, pictures: PictureSet, *, restart: bo
         if (folder / MANIFEST).exists():
             there = read_manifest(folder)
             _compare(folder, there, manifest)
+            _compare_labels(folder, there, pictures)
             clear_away(folder)
             return lock, there
         _remove(folder)
@@ -107,7 +120,7 @@ def _amount(size: int) -> str:
 
 def _compare(folder: Path, there: Manifest, wanted: Manifest) -> None:
     """Raise LibraryError for the first thing in which two scans differ."""
-    title, remedy = f"{folder} holds another scan", "name another folder, or begin it anew with --restart"
+    title, remedy = f"{folder} holds another scan", _REMEDY
     if there.network_hash != wanted.network_hash:
         names = [f"{each.network_name!r} ({each.network_hash})" for each in (there, wanted)]
         raise LibraryError(title, f"it was made with the network {names[0]}, and this scan has {names[1]}", remedy)
@@ -129,6 +142,16 @@ def _compare(folder: Path, there: Manifest, wanted: Manifest) -> None:
             raise LibraryError(title, f"its {what}: {old}; of this scan: {new}", remedy)
 
 
+def _compare_labels(folder: Path, there: Manifest, pictures: PictureSet) -> None:
+    """Raise LibraryError where the pictures belong to other classes than those that were counted so far."""
+    try:
+        before = read_array(folder / "labels.npy", (there.total,), np.int32, mapped=False)
+    except (OSError, ValueError) as error:
+        raise LibraryError(f"{folder} cannot be gone on with", f"labels.npy: {error}", _REMEDY) from error
+    if len(there.classes) != len(pictures.classes) or not np.array_equal(before, pictures.labels):
+        raise LibraryError(f"{folder} holds another scan", "its pictures belonged to other classes", _REMEDY)
+
+
 def _names(manifest: Manifest) -> str:
     names = [layer.name for layer in manifest.layers]
     return ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:3])} … {names[-1]} ({len(names)})"
@@ -140,10 +163,11 @@ def _remove(folder: Path) -> None:
         # First: without it the rest is no library any more.
         (folder / MANIFEST).unlink(missing_ok=True)
         clear_away(folder)
-        for path in folder.glob("state-*"):
-            shutil.rmtree(path)
-        for path in (*folder.glob("*.npy"), *folder.glob(".*.part"), folder / "titles.json"):
-            path.unlink(missing_ok=True)
+        for path in folder.iterdir():
+            if STATE_NAME.fullmatch(path.name):
+                shutil.rmtree(path)
+            elif _OWN_NAME.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
 
 class LibraryWriter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -359,6 +360,18 @@ def test_other_pictures_or_weights_in_the_same_folder_are_refused(tmp_path: Path
         scanned(other, images, tmp_path)
 
 
+def test_other_classes_of_the_same_pictures_are_refused(tmp_path: Path) -> None:
+    net, images = colour_network(), few_levels(64)
+    steps = runs.PatchScan(folder=str(tmp_path), workers=0).steps(
+        net, [(each, "ab"[each[0, 0, 0] % 2]) for each in images]
+    )
+    while next(steps).step < 32:
+        pass
+    steps.close()  # type: ignore[attr-defined]
+    with pytest.raises(LibraryError, match="belonged to other classes"):
+        scanned(net, [(each, "xyz"[index % 3]) for index, each in enumerate(images)], tmp_path)
+
+
 def test_a_library_that_is_being_written_is_not_written_by_another(tmp_path: Path) -> None:
     net, images = colour_network(), few_levels(70)
     steps = runs.PatchScan(folder=str(tmp_path), workers=0).steps(net, images)
@@ -374,6 +387,43 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="other files"):
         scanned(colour_network(), few_levels(3), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_others_keep_in_the_folder_is_never_removed(restart: bool, tmp_path: Path) -> None:
+    net, images = colour_network(), few_levels(4)
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    (strange / "manifest.json").write_text('{"name": "an app"}')
+    np.save(strange / "thesis.npy", np.zeros(3))
+    with pytest.raises(LibraryError, match="other files"):
+        scanned(net, images, strange, restart=restart)
+    assert sorted(path.name for path in strange.iterdir()) == ["manifest.json", "thesis.npy"]
+
+    folder = tmp_path / "library"
+    scanned(net, images, folder)
+    own = folder / "state-of-the-art" / "notes.txt"
+    own.parent.mkdir()
+    own.write_text("mine")
+    np.save(folder / "thesis.npy", np.zeros(3))
+    (folder / "manifest.json").unlink()
+    scanned(net, images, folder, restart=restart)
+    assert own.read_text() == "mine"
+    assert (folder / "thesis.npy").exists()
+    assert len(list(folder.glob("state-0*"))) == 1, "what was of the library before is removed"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks are others there")
+def test_a_scan_goes_on_where_the_file_system_knows_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+    import fcntl
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    library, _ = scanned(colour_network(), few_levels(3), tmp_path)
+    assert library.complete
 
 
 def test_too_little_room_is_told_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
