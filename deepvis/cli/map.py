@@ -110,11 +110,11 @@ def _targets(options: argparse.Namespace) -> tuple[Path, ...]:
 def _pictures(options: argparse.Namespace) -> Any:
     """A library, which names its network, or the set. Raises LibraryError and SourceError."""
     from deepvis.backend.library import Library
-    from deepvis.backend.library.manifest import MANIFEST
+    from deepvis.backend.library.manifest import is_library
     from deepvis.backend.picture_sets import open_set
 
     folder = Path(options.set).expanduser()
-    if not (folder / MANIFEST).is_file():
+    if not is_library(folder):
         options.model = options.model or "tinynet"
         return open_set(options.set)
     library = Library(folder)

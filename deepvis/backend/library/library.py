@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,8 @@ from deepvis.messages import Fit, FloatArray, NetworkSpec, ReceptiveField, Size,
 if TYPE_CHECKING:
     from deepvis.backend.picture_sets import PictureSet
 
-_KEPT_PICTURES = 24
+_KEPT_BYTES = 128 * 2**20
+"""Bytes of the pictures that are kept; one is kept however large it is."""
 _ATTEMPTS = 20
 
 Int32Array = npt.NDArray[np.int32]
@@ -263,10 +265,16 @@ class Library:
     def features(self) -> FloatArray:
         """float32 (N, D), what goes into the classifier's last linear layer; zeros where a picture is not ``valid``.
 
-        Lies on the disk. Raises LibraryError where the scan was told to leave features out.
+        Of a network whose classifier reads no layer's output as it is, such as one token of many, the mean over the map
+        of the last layer before it. Lies on the disk. Raises LibraryError where the scan was told to leave features
+        out, or the network has none.
         """
         if not self.manifest.feature_size:
-            raise LibraryError(f"{self.folder} has no features", "the scan left them out", "scan with --features")
+            if self.manifest.options.get("features", True):
+                cause, remedy = "the network has no layer from which a classifier reads them", "name a layer"
+            else:
+                cause, remedy = "the scan left them out", "scan with --features"
+            raise LibraryError(f"{self.folder} has no features", cause, remedy)
         found: FloatArray = self._rows("features")
         return found
 
@@ -298,13 +306,39 @@ class Library:
             if index in self._pictures:
                 self._pictures.move_to_end(index)
                 return self._pictures[index]
-            found = self._open_set().read(index)
+            source = self._source()
+            self._compare(source, index)
+            found = source.read(index)
             self._pictures[index] = found
-            while len(self._pictures) > _KEPT_PICTURES:
+            while len(self._pictures) > 1 and sum(each.nbytes for each in self._pictures.values()) > _KEPT_BYTES:
                 self._pictures.popitem(last=False)
             return found
 
-    def _open_set(self) -> PictureSet:
+    def source(self, indices: Iterable[int] = ()) -> PictureSet:
+        """The set that the library was made from, opened.
+
+        Parameters
+        ----------
+        indices : of pictures that are known to be those that were scanned, by their titles, when this returns.
+
+        Raises LibraryError where it is not known, or holds other pictures now; SourceError where it cannot be opened.
+        """
+        with self._lock:
+            source = self._source()
+            for index in indices:
+                self._compare(source, int(index))
+            return source
+
+    def _compare(self, source: PictureSet, index: int) -> None:
+        if source.fingerprint != self.manifest.set_fingerprint and source.titles[index] != self.titles[index]:
+            raise LibraryError(
+                f"the pictures of {self.folder.name} cannot be shown",
+                f"picture {index} of {source.title} is {source.titles[index]} now, and was {self.titles[index]} when "
+                "it was scanned",
+                "scan it again with --restart",
+            )
+
+    def _source(self) -> PictureSet:
         if self._set is None:
             if not self.set_spec:
                 raise LibraryError(

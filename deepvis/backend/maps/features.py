@@ -15,7 +15,6 @@ from deepvis.messages import FloatArray, MapPictures
 
 if TYPE_CHECKING:
     from deepvis.backend.library import Library
-    from deepvis.backend.picture_sets import PictureSet
 
 Indices = npt.NDArray[np.int32]
 
@@ -26,13 +25,16 @@ def pooled(activation: torch.Tensor) -> torch.Tensor:
     return activation.mean((2, 3)) if activation.dim() == 4 else activation
 
 
-def layer_features(
-    net: Network, library: Library, pictures: PictureSet, layer: str, indices: Indices
-) -> Generator[float, None, FloatArray]:
+def layer_features(net: Network, library: Library, layer: str, indices: Indices) -> Generator[float, None, FloatArray]:
     """Features of a layer, float32 (n, C), of the pictures at ``indices`` (ascending) as the library's scan saw them.
 
     Yields the share that is done, in [0, 1], after each block of pictures; the value of the generator are the features.
+
+    Raises
+    ------
+    LibraryError : the pictures are others now, or one cannot be read any more. SourceError : their set does not open.
     """
+    from deepvis.backend.library import LibraryError
     from deepvis.backend.picture_sets import BLOCK, decode_blocks
 
     channels = net.layer(layer).channels
@@ -40,8 +42,17 @@ def layer_features(
     blocks = np.unique(indices // BLOCK).tolist()
     preprocessing = library.manifest.preprocessing
     done = 0
+    pictures = library.source(indices)
     for block in decode_blocks(pictures, preprocessing, library.fit, blocks):
         here = indices[(indices >= block.first) & (indices < block.first + len(block.pixels))] - block.first
+        lost = dict(block.errors)
+        for index in (block.first + here).tolist():
+            if index in lost:
+                raise LibraryError(
+                    f"{library.titles[index]} was read by the scan and cannot be read now",
+                    lost[index].rstrip("."),
+                    "put it back, or scan again with --restart",
+                )
         with torch.inference_mode():
             x = preprocessing.normalise(torch.from_numpy(block.pixels).to(net.device))
             _, captured = net.run(x, [layer], stop=True)

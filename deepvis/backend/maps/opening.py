@@ -67,6 +67,8 @@ def open_map(folder: str | Path, library: Library | None = None) -> OpenMap:
     title = f"the map of {info.title} cannot be opened"
     if len(points) != len(indices) or len(points) != len(spread):
         raise MapError(title, "its files do not fit each other", "make the map again")
+    if library.created > info.created:
+        raise MapError(title, "its library was made anew since", "make the map again")
     if library.network_hash != info.network_hash:
         raise MapError(title, "its library was made anew with another network", "make the map again")
     if len(indices) and (int(indices.max()) >= library.total or not bool(library.valid[indices].all())):

@@ -138,7 +138,7 @@ def read_array(folder: Path, name: str) -> Any:
     """One of the arrays of a map, mapped from the disk. Raises :class:`MapError`."""
     try:
         return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise MapError(f"{folder} cannot be opened as a map", f"{name}.npy: {error}", "make the map again") from error
 
 

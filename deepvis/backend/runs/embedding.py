@@ -29,7 +29,6 @@ from deepvis.options import check_options, option, option_values
 
 if TYPE_CHECKING:
     from deepvis.backend.library import Library
-    from deepvis.backend.picture_sets import PictureSet
 
 _PURITY_OF = 10
 _FEATURE_STEPS = 150
@@ -94,7 +93,7 @@ class Embedding:
         if self.layer is not None:
             net.layer(self.layer)
         told = _Told(self)
-        library, source = yield from self._library(net, pictures, told)
+        library = yield from self._library(net, pictures, told)
         if library.network_hash != net.hash:
             raise ValueError(
                 f"this library was made with {library.network_name} (weights {library.network_hash}), and {net.name} "
@@ -108,10 +107,7 @@ class Embedding:
         if layer == library.feature_layer:
             features = np.asarray(library.features)[indices].astype(np.float32)
         else:
-            from deepvis.backend.picture_sets import open_set
-
-            source = source if source is not None else open_set(library.set_spec)
-            work = layer_features(net, library, source, layer, indices)
+            work = layer_features(net, library, layer, indices)
             while True:
                 try:
                     share = next(work)
@@ -139,17 +135,15 @@ class Embedding:
         write_map(info, points, apart, indices, own, space)
         yield told.end(info, points, apart, features)
 
-    def _library(
-        self, net: Network, pictures: Any, told: _Told
-    ) -> Generator[RunUpdate, None, tuple[Library, PictureSet | None]]:
+    def _library(self, net: Network, pictures: Any, told: _Told) -> Generator[RunUpdate, None, Library]:
         """The library of the pictures, scanned now where there is none yet."""
         from deepvis.backend.library import Library
-        from deepvis.backend.library.manifest import MANIFEST
+        from deepvis.backend.library.manifest import is_library
 
         if isinstance(pictures, Library):
-            return pictures, None
-        if isinstance(pictures, str | Path) and (Path(pictures) / MANIFEST).is_file():
-            return Library(pictures), None
+            return pictures
+        if isinstance(pictures, str | Path) and is_library(Path(pictures)):
+            return Library(pictures)
         from deepvis.backend.picture_sets import open_set
         from deepvis.backend.runs.patch_scan import PatchScan
 
@@ -161,7 +155,7 @@ class Embedding:
             if update.result is not None:
                 folder = str(update.result.facts["library"])
             yield told.scan(update)
-        return Library(folder, source), source
+        return Library(folder, source)
 
     def _indices(self, library: Library) -> npt.NDArray[np.int32]:
         found = np.flatnonzero(library.valid).astype(np.int32)

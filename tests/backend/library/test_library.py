@@ -394,6 +394,40 @@ def test_a_set_that_has_other_pictures_now_is_told(tmp_path: Path) -> None:
         Library(tmp_path / "library").picture(0)
 
 
+def test_a_picture_that_is_another_now_is_not_shown_for_the_one_that_was_scanned(tmp_path: Path) -> None:
+    images = few_levels(6)
+    source = write_pictures(tmp_path / "set", images[:5])
+    scan(colour_network(), source, tmp_path / "library")
+    (source / "0002.png").rename(source / "9999.png")
+    library = Library(tmp_path / "library")
+    assert np.array_equal(library.picture(1), images[1])
+    with pytest.raises(LibraryError, match=r"is 0003\.png now, and was 0002\.png"):
+        library.picture(2)
+    with pytest.raises(LibraryError, match=r"9999\.png now"):
+        library.source(range(4, 5))
+
+
+def test_pictures_that_are_kept_take_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deepvis.backend.library import library as module
+
+    library = scan(colour_network(), few_levels(6), tmp_path / "library")
+    size = library.picture(0).nbytes
+    monkeypatch.setattr(module, "_KEPT_BYTES", 3 * size)
+    for index in (0, 1, 2, 0, 3, 4):
+        library.picture(index)
+    assert list(library._pictures) == [0, 3, 4], "those that were not asked for the longest leave"
+    monkeypatch.setattr(module, "_KEPT_BYTES", size // 2)
+    assert library.picture(5) is library.picture(5)
+
+
+def test_features_that_the_network_does_not_have_are_not_blamed_on_the_options(tmp_path: Path) -> None:
+    net = Network(torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()), (8, 8), name="plain")
+    with pytest.raises(LibraryError, match="name a layer"):
+        _ = scan(net, few_levels(3), tmp_path / "without").features
+    with pytest.raises(LibraryError, match="--features"):
+        _ = scan(colour_network(), few_levels(3), tmp_path / "left out", features=False).features
+
+
 def test_it_opens_from_the_package() -> None:
     assert deepvis.Library is Library
     assert deepvis.libraries is libraries

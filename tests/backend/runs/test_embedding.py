@@ -13,7 +13,7 @@ import torch
 
 import deepvis
 from deepvis import Network
-from deepvis.backend.library import Library
+from deepvis.backend.library import Library, LibraryError
 from deepvis.backend.maps.opening import open_map
 from deepvis.backend.maps.store import MapError, maps_of
 from deepvis.backend.runs import Embedding, PatchScan, registry
@@ -119,6 +119,39 @@ def test_any_layer_can_be_laid_out(colours: Network, library: Library) -> None:
     assert opened.placer().place(features[7]).nearest[0] == 7
     with pytest.raises(KeyError, match="conv"):
         run(colours, library, layer="convv")
+
+
+def test_features_of_a_layer_are_of_the_pictures_that_were_scanned_or_none(
+    colours: Network, picture_folder: Path, library: Library
+) -> None:
+    layer = library.layers[0]
+    gone = picture_folder / library.titles[40]
+    content = gone.read_bytes()
+    gone.write_bytes(b"")
+    with pytest.raises(LibraryError, match="cannot be read now"):
+        run(colours, Library(library.folder), layer=layer)
+    gone.rename(gone.with_name("zzz" + gone.suffix))
+    gone.with_name("zzz" + gone.suffix).write_bytes(content)
+    with pytest.raises(LibraryError, match="now, and was"):
+        run(colours, Library(library.folder), layer=layer)
+
+
+def test_pictures_beside_a_manifest_of_something_else_make_a_map(
+    colours: Network, picture_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEEPVIS_LIBRARIES", str(tmp_path / "libraries"))
+    (picture_folder / "manifest.json").write_text('{"files": []}')
+    assert run(colours, picture_folder)[-1].result.figures["pictures"] == 150
+
+
+def test_a_map_does_not_open_on_a_library_that_was_made_anew(
+    colours: Network, picture_folder: Path, library: Library
+) -> None:
+    folder = run(colours, library)[-1].detail["map"]
+    (picture_folder / library.titles[0]).rename(picture_folder / "zzz.png")
+    list(PatchScan(folder=str(library.folder), workers=0, restart=True).steps(colours, picture_folder))
+    with pytest.raises(MapError, match="made anew since"):
+        open_map(folder)
 
 
 def test_a_part_of_a_large_set_is_spread_over_it(colours: Network, library: Library) -> None:
