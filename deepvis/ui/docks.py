@@ -105,6 +105,7 @@ class Docks:
     ) -> None:
         self._window = window
         self.left, self.right, self.messages, self.lab = left, right, messages, lab
+        self._aside: bool | None = None
         window.setDockNestingEnabled(True)
         window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
         window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
@@ -135,6 +136,19 @@ class Docks:
             self._lab_has_height = True
             self._window.resizeDocks([self.lab], [theme.scaled(LAB_HEIGHT)], Qt.Orientation.Vertical)
 
+    def set_unit_aside(self, on: bool) -> None:
+        """Hide the unit for as long as something else needs its room, or bring it back where it was shown before.
+
+        Nothing of it is remembered: a layout that is saved meanwhile has the unit where it was.
+        """
+        if on and self._aside is None:
+            self._aside = not self.right.isHidden()
+            self.right.hide()
+        elif not on and self._aside is not None:
+            if self._aside:
+                self.right.show()
+            self._aside = None
+
     def fit_width(self) -> None:
         """Give the side docks the width that their content needs at the present size of type."""
         most = round(0.22 * self._window.width())
@@ -143,7 +157,13 @@ class Docks:
 
     def save(self) -> str:
         """Places and sizes as text."""
-        return _text(self._window.saveState(LAYOUT_VERSION))
+        hidden = bool(self._aside) and self.right.isHidden()
+        if hidden:
+            self.right.show()
+        text = _text(self._window.saveState(LAYOUT_VERSION))
+        if hidden:
+            self.right.hide()
+        return text
 
     def restore(self, text: str) -> bool:
         """Take places and sizes back; False (and nothing changes) where the text makes no sense."""
@@ -151,6 +171,9 @@ class Docks:
         if data is None or not self._window.restoreState(data, LAYOUT_VERSION):
             return False
         self.messages.hide()
+        if self._aside is not None:
+            self._aside = not self.right.isHidden()
+            self.right.hide()
         self._lab_has_height = not self.lab.isHidden()
         return True
 

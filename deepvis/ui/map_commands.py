@@ -53,7 +53,6 @@ class MapCommands(QObject):
         self._store = store
         self._run: int | None = None
         self._opened_once = False
-        self._unit_was_shown = False
         self._last = ""
         self.panel = MapPanel()
         self.panel.hide()
@@ -158,11 +157,7 @@ class MapCommands(QObject):
         window = self._window
         if on != self.visible:
             # A map needs room, and the unit has nothing to do with it.
-            if on:
-                self._unit_was_shown = not window.docks.right.isHidden()
-                window.docks.right.hide()
-            elif self._unit_was_shown:
-                window.docks.right.show()
+            window.docks.set_unit_aside(on)
         window.grid_panel.setVisible(not on)
         self.panel.setVisible(on)
         if on:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from deepvis.messages import MapPictureFile, MapPlaced, MapsChanged, RunStatus, RunUpdate
 from deepvis.ui.main_window import MainWindow
+from deepvis.ui.settings_store import SettingsStore
 from tests.ui.fixtures import FakeBackend, view_result
 from tests.ui.map_contents import COUNT, FOLDER, map_content
 
@@ -43,6 +45,27 @@ def test_the_map_stands_in_the_mosaics_place_and_esc_brings_it_back(
     assert mapped.grid_panel.isVisible()
     assert not mapped.docks.right.isHidden()
     assert not mapped.actions_["map.show"].isChecked()
+
+
+def test_a_window_that_was_closed_with_a_map_opens_with_its_unit(
+    mapped: MainWindow,
+    backend: FakeBackend,
+    store: SettingsStore,
+    make_window: Callable[[FakeBackend, SettingsStore], MainWindow],
+) -> None:
+    mapped.close()
+    assert not make_window(backend, store).docks.right.isHidden()
+
+
+def test_the_unit_comes_back_after_a_map_in_a_presentation(mapped: MainWindow) -> None:
+    mapped.window_commands.present(True)
+    mapped.actions_["map.show"].trigger()
+    mapped.window_commands.present(False)
+    assert not mapped.docks.right.isHidden()
+    mapped.actions_["map.show"].trigger()
+    mapped.window_commands.present(True)
+    mapped.window_commands.present(False)
+    assert mapped.docks.right.isHidden()
 
 
 def test_the_newest_map_of_the_network_is_opened_once(window: MainWindow, backend: FakeBackend, qtbot: QtBot) -> None:
