@@ -83,6 +83,7 @@ QComboBox QAbstractItemView {
 QComboBox QAbstractItemView::item { min-height: ${px24}px; padding: 0 ${px8}px; border-radius: ${px4}px; }
 
 QLineEdit { selection-background-color: $accent; }
+QLineEdit QToolButton, QLineEdit QToolButton:hover { background: transparent; border: none; padding: 0; min-height: 0; }
 QAbstractSpinBox { padding: ${px3}px ${px16}px ${px3}px ${px2}px; $figures }
 QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus {
     background: transparent; border: none; padding: 0 0 0 ${px4}px; min-height: 0;

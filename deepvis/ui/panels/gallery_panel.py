@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from deepvis.messages import GalleryEntry, GalleryExport
 from deepvis.ui import theme
@@ -15,6 +14,7 @@ from deepvis.ui.panels.controls import CHROME, Choice, Figure, IconButton, label
 from deepvis.ui.panels.gallery_list import GalleryList
 from deepvis.ui.panels.gallery_model import GalleryModel
 from deepvis.ui.panels.notices import ExportBar, UndoBar
+from deepvis.ui.panels.search_field import SearchField
 
 _BUTTONS: tuple[tuple[str, str, str, str], ...] = (
     ("gallery.open", "arrows-out", "Open", "Show it large, with its options, figures and course"),
@@ -24,20 +24,6 @@ _BUTTONS: tuple[tuple[str, str, str, str], ...] = (
     ("gallery.export", "export", "Export…", "Save picture, film, options or values"),
     ("gallery.delete", "trash", "Delete", "Take it out of the gallery; Ctrl+Z brings it back"),
 )
-
-
-class _SearchField(QLineEdit):
-    """A field that Esc empties; arrow down goes on to what was found."""
-
-    left = Signal()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self.text():
-            self.clear()
-        elif event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.left.emit()
-        else:
-            super().keyPressEvent(event)
 
 
 class GalleryPanel(QWidget):
@@ -65,11 +51,7 @@ class GalleryPanel(QWidget):
         self.list = GalleryList(self.model)
         self.count = Figure("99 of 99", quiet=True)
         self.kind = Choice("Kind of run", "Show runs of one kind alone", [("All runs", None)])
-        self.search = _SearchField()
-        self.search.setAccessibleName("Search the gallery")
-        self.search.setPlaceholderText("Search")
-        self.search.setToolTip("Words of the title, the options, the network or the picture")
-        self.search.setClearButtonEnabled(True)
+        self.search = SearchField("Search the gallery", "Words of the title, the options, the network or the picture")
         self.buttons: dict[str, IconButton] = {}
         keys = {spec.id: focus_key_text(spec) for spec in ACTIONS}
         for action, icon, name, tip in _BUTTONS:
@@ -105,7 +87,8 @@ class GalleryPanel(QWidget):
     def _connect(self) -> None:
         self.kind.chosen.connect(lambda _kind: self._set_filter())
         self.search.textChanged.connect(lambda _text: self._set_filter())
-        self.search.left.connect(lambda: self.list.setFocus(Qt.FocusReason.TabFocusReason))
+        for going_on in (self.search.left, self.search.returnPressed):
+            going_on.connect(lambda: self.list.setFocus(Qt.FocusReason.TabFocusReason))
         self.list.wanted.connect(self.wanted)
         self.list.menu_wanted.connect(self.menu_wanted)
         self.list.chosen_changed.connect(self._follow)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent, QKeyEvent, QPixmap, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QVBoxLayout, QWidget
+from PySide6.QtGui import QHideEvent, QPixmap, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from deepvis.map_layout import color_groups, group_colors
 from deepvis.messages import (
@@ -28,6 +28,7 @@ from deepvis.ui.panels.map_form import MapForm
 from deepvis.ui.panels.map_offer import MapOffer
 from deepvis.ui.panels.map_progress import MapProgress
 from deepvis.ui.panels.map_side import MapSide
+from deepvis.ui.panels.search_field import SearchField
 from deepvis.ui.views.map_view import MapView
 from deepvis.ui.views.picture import Picture
 
@@ -37,16 +38,6 @@ _LEGENDS = {"class": "Classes", "prediction": "Predictions", "correctness": "Rig
 _HINT = "Drag to move, wheel to zoom, Shift and drag to choose; 0 shows all"
 _CARD_MS = 180
 _EMPTY: npt.NDArray[np.int64] = np.zeros(0, np.int64)
-
-
-class _SearchField(QLineEdit):
-    """A field that Esc empties."""
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self.text():
-            self.clear()
-        else:
-            super().keyPressEvent(event)
 
 
 class MapPanel(QWidget):
@@ -112,11 +103,9 @@ class MapPanel(QWidget):
         self.coloring = Choice("Colours", "What the colours of the map mean", _COLORINGS)
         self.names = IconButton("tag", "Names", "Write the names of classes into the map", checkable=True)
         self.names.setChecked(True)
-        self.search = _SearchField()
-        self.search.setAccessibleName("Search the map")
-        self.search.setPlaceholderText("Search")
-        self.search.setToolTip("Pictures whose class, prediction or title has this text stand out; Return goes there")
-        self.search.setClearButtonEnabled(True)
+        self.search = SearchField(
+            "Search the map", "Pictures whose class, prediction or title has this text stand out; Return goes there"
+        )
         self.search.setMinimumWidth(theme.scaled(110))
         self.search.setMaximumWidth(theme.scaled(220))
         self.found = Figure("10000 found", quiet=True)
@@ -167,6 +156,7 @@ class MapPanel(QWidget):
         self.names.toggled.connect(view.show_names)
         self.search.textChanged.connect(lambda _text: self._light())
         self.search.returnPressed.connect(self._go_to_found)
+        self.search.left.connect(lambda: view.setFocus(Qt.FocusReason.TabFocusReason))
         self.zoom_in.clicked.connect(lambda: view.zoom(1.6))
         self.zoom_out.clicked.connect(lambda: view.zoom(1 / 1.6))
         self.fit.clicked.connect(view.fit)
