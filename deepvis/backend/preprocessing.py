@@ -15,6 +15,9 @@ from deepvis.messages import Fit, Size, UInt8Array
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+_LONGEST_RESIZED = 64
+"""Input sides that a resized picture's longer side may be: of longer ones (a line of pixels) the ends are cut off."""
+
 # ITU-R BT.601, as Pillow and OpenCV convert colour to grey.
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -100,7 +103,7 @@ class Preprocessing:
         Raises ValueError for anything but a uint8 picture with pixels.
         """
         image = check_image(image)
-        place = self.placement(image.shape[0], image.shape[1], fit)
+        image, place = _without_far_ends(image, self.placement(image.shape[0], image.shape[1], fit), self.size)
         whole = torch.from_numpy(image if image.flags.writeable else np.array(image)).permute(2, 0, 1)[None]
         if tuple(whole.shape[-2:]) != place.resized:
             whole = F.interpolate(whole, place.resized, mode=self.interpolation, antialias=True, align_corners=False)
@@ -131,6 +134,26 @@ class Preprocessing:
     def vectors(self, device: torch.device | str = "cpu") -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and standard deviation as float32 (c, 1, 1) tensors."""
         return _column(self.mean, str(device)), _column(self.std, str(device))
+
+
+def _without_far_ends(image: UInt8Array, place: Placement, size: Size) -> tuple[UInt8Array, Placement]:
+    """A very long picture without its ends, which lie far outside the input, and how the rest comes to lie on it.
+
+    Enlarged as a whole, a line of 4,096 × 1 pixels takes gigabytes. What the input shows moves by a small part of its
+    pixel.
+    """
+    resized, corner = list(place.resized), [place.top, place.left]
+    for axis in (0, 1):
+        if place.resized[axis] <= _LONGEST_RESIZED * size[axis]:
+            continue
+        length, scale = image.shape[axis], place.resized[axis] / image.shape[axis]
+        # As much on either side, and about a whole number of pixels of the input, so that the middle stays in place.
+        most = max(0, int((length - 8 * size[axis] / scale - 8) / 2))
+        away = min(range(most, max(most - 64, -1), -1), key=lambda pixels: abs(pixels * scale - round(pixels * scale)))
+        image = image[away : length - away] if axis == 0 else image[:, away : length - away]
+        resized[axis] -= 2 * round(away * scale)
+        corner[axis] -= round(away * scale)
+    return image, replace(place, resized=(resized[0], resized[1]), top=corner[0], left=corner[1])
 
 
 @lru_cache(maxsize=64)

@@ -91,3 +91,32 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         Preprocessing((8, 8), mean=(0.5,), std=(0.5, 0.5, 0.5))
     with pytest.raises(ValueError, match="positive"):
         Preprocessing((8, 8), std=(0.0, 1.0, 1.0))
+
+
+@pytest.mark.parametrize("size", [(20, 1600), (1501, 10), (7, 2000)])
+def test_a_very_long_picture_is_cropped_as_all_others_are(size: tuple[int, int]) -> None:
+    image = picture(*size)
+    preprocessing = Preprocessing((16, 16), resize_to=18)
+    assert max(preprocessing.placement(*size).resized) > 64 * 16
+    theirs = tv.center_crop(tv.resize(torch.from_numpy(image).permute(2, 0, 1), [18], antialias=True), [16, 16])
+    assert (preprocessing.pixels(image).float() - theirs.float()).abs().mean() < 3
+
+
+def test_a_line_of_pixels_is_not_enlarged_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    enlarge = torch.nn.functional.interpolate
+
+    def watched(*arguments: object, **options: object) -> torch.Tensor:
+        result = enlarge(*arguments, **options)  # type: ignore[arg-type]
+        made.append(result.numel())
+        return result
+
+    monkeypatch.setattr(torch.nn.functional, "interpolate", watched)
+    line = np.zeros((1, 4096, 3), np.uint8)
+    line[:, 2048:] = 255
+    pixels = Preprocessing((224, 224), resize_to=256).pixels(line)
+    assert pixels.shape == (3, 224, 224)
+    assert made
+    assert max(made) < 64 * 3 * 256 * 224
+    assert int(pixels[0, 0, 0]) < 20 < 235 < int(pixels[0, 0, -1])
+    assert 100 < float(pixels.float().mean()) < 155, "the border of black and white stays in the middle"
