@@ -41,6 +41,8 @@ _FEW = 128
 _MOST_WORKERS = 8
 _LOOK_AT_OTHERS = 3.0
 """Seconds between two looks at how far the other processes are."""
+_TOLD_NOTES = 3
+"""Folders and the like that were left out of a set and are named at the end."""
 _DRAW = 2.0
 """Seconds between two drawings of the sheet."""
 
@@ -203,12 +205,14 @@ class Scan:
     def _last(self, folder: Path) -> RunUpdate:
         library = Library(folder, self._source)
         result = result_of(library, self._options, self._net)
-        note = ""
+        notes = list(self._source.notes[:_TOLD_NOTES])
+        if len(self._source.notes) > _TOLD_NOTES:
+            notes.append(f"{len(self._source.notes) - _TOLD_NOTES} more such notes.")
         if result.facts["not_finite"]:
-            note = f"{result.facts['not_finite']} units answered some pictures with values that are not finite"
+            notes.append(f"{result.facts['not_finite']} units answered some pictures with values that are not finite")
         detail = {"library": str(folder), "revision": library.revision}
         metrics = {"pictures": float(library.count), "skipped": float(len(library.skipped)), "pictures_per_second": 0.0}
-        return RunUpdate(library.total, library.total, result.image, metrics, result, detail, note=note)
+        return RunUpdate(library.total, library.total, result.image, metrics, result, detail, note=" ".join(notes))
 
 
 class _Told:

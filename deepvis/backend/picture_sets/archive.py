@@ -15,10 +15,10 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from deepvis.backend.picture_sets.class_names import label, read_annotations
+from deepvis.backend.picture_sets.class_names import label, read_annotations, unread_table
 from deepvis.backend.picture_sets.folder import is_aside, is_picture_name
 from deepvis.backend.picture_sets.names import NameCollector, natural_key, printable
-from deepvis.backend.picture_sets.picture_set import PictureSet, Progress
+from deepvis.backend.picture_sets.picture_set import NoPicturesError, PictureSet, Progress
 from deepvis.backend.sources.pictures import read_picture
 from deepvis.backend.sources.source import SourceError
 from deepvis.messages import UInt8Array
@@ -79,6 +79,7 @@ class ZipSet(PictureSet):
         self._members: npt.NDArray[Any] = np.array(rows, dtype=_MEMBER)
         self._check_members()
         self.annotations = listing.annotations
+        self.notes = tuple(unread_table(name) for name in listing.unread)
         self.near = list(Path(self._path).parents[1::-1])
         self.labels, self.classes = label(self.names, self.annotations, self.near)
         self.fingerprint = self.names.fingerprint(self.sizes)
@@ -97,15 +98,7 @@ class ZipSet(PictureSet):
             raise SourceError(f"{name} is left out", _REFUSALS[member["refusal"]], "Choose another picture.")
         try:
             content = self._unpack(member)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            OSError,
-            ValueError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
+        except _BROKEN as error:
             self.check()
             raise SourceError(
                 f"{name} is damaged",
@@ -139,7 +132,7 @@ class ZipSet(PictureSet):
 
     def _check_members(self) -> None:
         if not len(self._members):
-            raise SourceError(
+            raise NoPicturesError(
                 f"{self.title} holds no pictures", "No file in it has the name of a picture.", "Choose another zip."
             )
         if (self._members["refusal"] == _ENCRYPTED).all():
@@ -163,15 +156,20 @@ class ZipSet(PictureSet):
         info.compress_type, info.CRC = int(member["method"]), int(member["crc"])
         info.compress_size, info.file_size = int(member["packed"]), int(member["size"])
         with zipfile.ZipExtFile(file, "r", info) as content:
-            return content.read()
+            # Never more than it is said to be: what unpacks to more is not to fill the memory.
+            return content.read(info.file_size)
 
 
 @dataclass
 class _Listing:
-    """What a zip's directory says: its pictures by folder and name, and the classes of files by folder."""
+    """What a zip's directory says: its pictures by folder and name, and the classes of files by folder.
+
+    ``unread`` are the tables of classes that are damaged.
+    """
 
     members: dict[str, dict[str, tuple[int, ...]]] = field(default_factory=dict)
     annotations: dict[str, dict[str, str]] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
 
     def add(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
         """Note one entry, if it is a picture or tells classes."""
@@ -179,7 +177,12 @@ class _Listing:
         folders = [part for part in folders if part not in ("", ".")]
         folder = "/".join(folders)
         if name == "val_annotations.txt" and info.file_size < LARGEST and not info.flag_bits & 1:
-            table = archive.read(info).decode("utf-8", "replace")
+            try:
+                with archive.open(info) as content:
+                    table = content.read(info.file_size).decode("utf-8", "replace")
+            except _BROKEN:
+                self.unread.append(info.filename)
+                return
             self.annotations[f"{folder}/images" if folder else "images"] = read_annotations(table)
         elif is_picture_name(name) and not any(part != ".." and is_aside(part) for part in folders):
             self.members.setdefault(folder, {})[name] = _member(info)

@@ -62,13 +62,13 @@ def decode_block(pictures: PictureSet, preprocessing: Preprocessing, fit: Fit, i
     for place in range(count):
         try:
             image = pictures.read(first + place)
+            pixels[place] = preprocessing.pixels(image, fit).numpy()
         except SourceError as error:
             errors.append((first + place, f"{error.title}: {error.cause}"))
         except Exception as error:
             # What hostile files make decoders raise has no end; one picture never ends a scan.
             errors.append((first + place, f"{pictures.titles[first + place]} cannot be read: {error!r}"))
         else:
-            pixels[place] = preprocessing.pixels(image, fit).numpy()
             valid[place] = True
             sizes[place] = image.shape[:2]
     if errors:

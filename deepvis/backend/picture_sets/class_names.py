@@ -104,6 +104,11 @@ def names_of_wordnet(table: Path) -> dict[str, str]:
     return {wordnet: name.replace("_", " ").strip() for wordnet, name in _NAMED.findall(text)}
 
 
+def unread_table(name: str) -> str:
+    """What is said of a table of classes that cannot be read."""
+    return f"The table {printable(name)} cannot be read, so that its pictures have no class."
+
+
 def read_annotations(table: str) -> dict[str, str]:
     """File name to class, from the lines of Tiny ImageNet's ``val_annotations.txt``: both, then a box, in columns."""
     rows = (line.split("\t") for line in table.splitlines())

@@ -57,7 +57,12 @@ class DatasetSet(PictureSet):
         self.labels, self.classes = _labels(self._dataset, count)
         words = f"{self._name} {self._split} {count} {sorted(self._options.items())}".encode()
         self.fingerprint = hashlib.sha256(words + self.labels.tobytes()).hexdigest()[:16]
-        self.read(0)
+        try:
+            self.read(0)
+        except SourceError as error:
+            # One picture that is damaged is none of the set's faults.
+            if error.then != "go_on":
+                raise
 
     def read(self, index: int) -> UInt8Array:
         """See :meth:`PictureSet.read`."""
@@ -66,8 +71,10 @@ class DatasetSet(PictureSet):
             self._dataset = self._open({})
         try:
             item = self._dataset[index]
-        except (OSError, ValueError, SyntaxError) as error:
-            raise SourceError(f"{self.titles[index]} cannot be read", f"{error}.", "Get the data set again.") from error
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise SourceError(
+                f"{self.titles[index]} cannot be read", f"{error}.", "Get the data set again.", "go_on"
+            ) from error
         return _picture(item[0] if isinstance(item, tuple) else item, self.title)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from deepvis.backend.picture_sets.class_names import label, read_annotations
+from deepvis.backend.picture_sets.class_names import label, read_annotations, unread_table
 from deepvis.backend.picture_sets.names import NameCollector, natural_key, printable
-from deepvis.backend.picture_sets.picture_set import PictureSet, Progress
+from deepvis.backend.picture_sets.picture_set import NoPicturesError, PictureSet, Progress
 from deepvis.backend.sources.pictures import SUFFIXES, read_picture
 from deepvis.backend.sources.source import SourceError
 from deepvis.messages import UInt8Array
@@ -50,7 +50,10 @@ class FolderSet(PictureSet):
         root = Path(self._root)
         self.labels, self.classes = label(self._names, search.annotations, [*root.parents[1::-1], root])
         self.fingerprint = self._names.fingerprint(np.array(search.sizes, dtype=np.int64))
-        self.notes = tuple(f"The folder {printable(name)} cannot be read and was left out." for name in search.unread)
+        self.notes = (
+            *(f"The folder {printable(name)} cannot be read and was left out." for name in search.unread),
+            *(unread_table(name) for name in search.unread_tables),
+        )
 
     def path(self, index: int) -> Path:
         """The file of picture ``index``."""
@@ -85,7 +88,8 @@ def is_aside(name: str) -> bool:
 class _Search:
     """Goes through all folders under ``root``.
 
-    ``unread`` are the folders that could not be read, ``annotations`` the classes of files by folder.
+    ``unread`` and ``unread_tables`` are the folders and tables of classes that could not be read, ``annotations`` the
+    classes of files by folder.
     """
 
     root: str
@@ -93,6 +97,7 @@ class _Search:
     collector: NameCollector = field(default_factory=NameCollector)
     sizes: array[int] = field(default_factory=lambda: array("q"))
     unread: list[str] = field(default_factory=list)
+    unread_tables: list[str] = field(default_factory=list)
     annotations: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -126,7 +131,7 @@ class _Search:
                     files.append((natural_key(name), name, _size(entry)))
                     if self.progress is not None and len(files) % _TELL_EVERY == 0:
                         self.progress(len(self.collector) + len(files))
-                elif name == "val_annotations.txt":
+                elif name == "val_annotations.txt" and _is_file(entry):
                     self._annotate(f"{relative}/images" if relative else "images", entry.path)
                 elif not is_aside(name) and _is_folder(entry):
                     folders.append(name)
@@ -141,7 +146,7 @@ class _Search:
         try:
             self.annotations[folder] = read_annotations(Path(table).read_text(encoding="utf-8", errors="replace"))
         except OSError:
-            self.unread.append(table)
+            self.unread_tables.append(os.path.relpath(table, self.root))
 
     def _closed(self, error: OSError) -> SourceError:
         return SourceError(
@@ -158,6 +163,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
 def _size(entry: os.DirEntry[str]) -> int:
     """Bytes of the file; -1 where it cannot be asked, as for a link to nothing: reading it will say why."""
     try:
@@ -170,4 +182,4 @@ def _no_pictures(title: str, unread: list[str]) -> SourceError:
     cause = "No file in this folder, or in a folder within it, has the name of a picture."
     if unread:
         cause += f" {len(unread)} of the folders in it cannot be read."
-    return SourceError(f"{title} holds no pictures", cause, "Choose another folder, a zip, a video, or samples:.")
+    return NoPicturesError(f"{title} holds no pictures", cause, "Choose another folder, a zip, a video, or samples:.")

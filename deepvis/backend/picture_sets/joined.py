@@ -11,7 +11,7 @@ import numpy as np
 from deepvis.backend.picture_sets.archive import ZipSet
 from deepvis.backend.picture_sets.class_names import label
 from deepvis.backend.picture_sets.names import PictureNames
-from deepvis.backend.picture_sets.picture_set import PictureSet, Progress
+from deepvis.backend.picture_sets.picture_set import NoPicturesError, PictureSet, Progress
 from deepvis.messages import UInt8Array
 
 
@@ -28,13 +28,26 @@ class JoinedZips(PictureSet):
 
     Raises
     ------
-    SourceError : as :class:`ZipSet`, for the first one that cannot be opened.
+    SourceError : as :class:`ZipSet`, for the first one that cannot be opened; zips without pictures are left out, and
+    there must be one with some.
     """
 
     def __init__(self, folder: Path, paths: Sequence[Path], progress: Progress | None = None) -> None:
         self.spec = os.path.abspath(folder)
-        self._zips = [ZipSet(path, progress) for path in paths]
-        self.title = f"{Path(self.spec).name} ({len(paths)} zips)"
+        self._zips: list[ZipSet] = []
+        without: list[NoPicturesError] = []
+        for path in paths:
+            try:
+                self._zips.append(ZipSet(path, progress))
+            except NoPicturesError as error:
+                without.append(error)
+        if not self._zips:
+            raise without[0]
+        self.title = f"{Path(self.spec).name} ({len(self._zips)} zip{'s' if len(self._zips) > 1 else ''})"
+        self.notes = (
+            *(f"{error.title} and was left out." for error in without),
+            *(note for part in self._zips for note in part.notes),
+        )
         self.titles = PictureNames.joined([(part.title, part.names) for part in self._zips])
         merged = PictureNames.joined([("", part.names) for part in self._zips])
         annotations = {folder: table for part in self._zips for folder, table in part.annotations.items()}

@@ -17,6 +17,7 @@ from deepvis.backend.picture_sets.picture_set import PictureSet, no_labels
 from deepvis.backend.sources.pictures import read_picture, to_rgb
 from deepvis.messages import UInt8Array
 
+_MOST_CLASSES = 1_000_000
 _FORM = "a uint8 (H, W, 3) array, a Pillow image, a path, or a pair of one of these and its label"
 
 
@@ -31,6 +32,8 @@ class MemorySet(PictureSet):
     """
 
     def __init__(self, pictures: Iterable[Any]) -> None:
+        if isinstance(pictures, Image.Image) or (isinstance(pictures, np.ndarray) and _is_single(pictures)):
+            raise ValueError("this is a single picture; a set is a list of pictures, such as [picture]")
         entries = [_entry(item, place) for place, item in enumerate(pictures)]
         if not entries:
             raise ValueError("the list of pictures is empty")
@@ -49,6 +52,11 @@ class MemorySet(PictureSet):
         if isinstance(picture, Path):
             return read_picture(picture, name=self.titles[index])
         return np.repeat(picture[:, :, None], 3, axis=2) if picture.ndim == 2 else picture
+
+
+def _is_single(array: npt.NDArray[Any]) -> bool:
+    """Whether an array is a picture, and no array of pictures."""
+    return array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
 
 
 def _entry(item: Any, place: int) -> tuple[UInt8Array | Path, Any]:
@@ -82,6 +90,8 @@ def _labels(labels: Sequence[Any]) -> tuple[npt.NDArray[np.int32], tuple[str, ..
         return np.array([-1 if label is None else places[label] for label in labels], dtype=np.int32), classes
     if not all(isinstance(label, int | np.integer) and label >= -1 for label in given):
         raise ValueError("labels are either all names, or all class indices (0 and up, -1 or None for no label)")
+    if max(given) >= _MOST_CLASSES:
+        raise ValueError(f"labels are class indices below {_MOST_CLASSES:,}, got {max(given)}")
     numbers = np.array([-1 if label is None else int(label) for label in labels], dtype=np.int32)
     return numbers, tuple(f"class {index}" for index in range(int(numbers.max()) + 1))
 

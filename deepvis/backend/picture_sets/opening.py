@@ -43,9 +43,9 @@ def open_set(
     spec = pictures.strip()
     if not spec:
         raise SourceError("No set of pictures is named", "The name is empty.", f"Name {_KINDS}.")
-    path = Path(pictures).expanduser()
+    path = _path(pictures)
     if not _exists(path):
-        path = Path(spec).expanduser()
+        path = _path(spec)
     if _exists(path):
         return _open_path(path, "", progress)
     if spec in ("samples", "samples:"):
@@ -57,7 +57,7 @@ def open_set(
 
         return DatasetSet(spec)
     name, _, query = spec.partition("?")
-    path = Path(name).expanduser()
+    path = _path(name)
     if query and _exists(path):
         return _open_path(path, query, progress)
     raise _missing(spec)
@@ -110,6 +110,11 @@ def _open_folder(folder: Path, progress: Progress | None) -> PictureSet:
     return JoinedZips(folder, sorted(zips, key=lambda path: natural_key(path.name)), progress)
 
 
+def _path(spec: str) -> Path:
+    """The path that a person means; unlike Path.expanduser, of a home that nobody has the text itself."""
+    return Path(os.path.expanduser(spec))
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
@@ -118,7 +123,7 @@ def _exists(path: Path) -> bool:
 
 
 def _missing(spec: str) -> SourceError:
-    path = Path(spec).expanduser()
+    path = _path(spec)
     near = difflib.get_close_matches(spec, ["samples:"], 1, 0.7)
     try:
         beside = [] if near else [item.name for item in path.parent.iterdir()]

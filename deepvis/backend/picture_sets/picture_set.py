@@ -8,10 +8,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from deepvis.backend.sources.source import SourceError
 from deepvis.messages import UInt8Array
 
 Progress = Callable[[int], None]
 """Called now and then with the number of pictures found so far; what it raises ends the search."""
+
+
+class NoPicturesError(SourceError):
+    """A folder or a zip can be read, and holds no pictures."""
 
 
 class PictureSet(ABC):

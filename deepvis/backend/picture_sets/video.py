@@ -23,6 +23,9 @@ EVERY = 1.0
 _ROUNDING = 1e-6
 """Seconds by which times that are sums of fractions may be off."""
 
+_MOST = 10_000_000
+"""Moments of a video that are looked at."""
+
 _TELL_EVERY = 10_000
 
 
@@ -38,7 +41,7 @@ class VideoSet(PictureSet):
 
     Raises
     ------
-    SourceError : it is no video that can be read. ValueError : ``every`` is not above 0.
+    SourceError : it is no video that can be read. ValueError : ``every`` is not above 0, or far too small.
     """
 
     def __init__(self, path: str | os.PathLike[str], every: float = EVERY, progress: Progress | None = None) -> None:
@@ -46,10 +49,16 @@ class VideoSet(PictureSet):
             raise ValueError(f"every takes seconds above 0, not {every!r}")
         self._path = os.path.abspath(os.path.expanduser(path))
         self.title = printable(os.path.basename(self._path))
-        self.spec = self._path if every == EVERY else f"{self._path}?every={every:g}"
+        short = f"{every:g}"
+        told = short if float(short) == every else repr(float(every))
+        self.spec = self._path if every == EVERY else f"{self._path}?every={told}"
         self._decoder: VideoDecoder | None = None
         self._last: int | None = None
         times, self._keys = _times(self._path, self.title, progress)
+        if times[-1] / every > _MOST:
+            raise ValueError(
+                f"every = {every:g} asks for over {_MOST:,} moments of {times[-1]:,.0f} s; name more seconds"
+            )
         wanted = np.arange(0.0, times[-1] + _ROUNDING, every)
         shown = np.unique(np.maximum(np.searchsorted(times, wanted + _ROUNDING, side="right") - 1, 0))
         self._times = times[shown]

@@ -196,3 +196,21 @@ def test_a_folder_that_vanishes_is_no_picture_to_skip(tmp_path: Path) -> None:
     folder.rmdir()
     with pytest.raises(SourceError, match="is gone"):
         decode_block(pictures, FirstPixel(), "crop", 0)  # type: ignore[arg-type]
+
+
+class _Failing(FirstPixel):
+    """A preprocessing that runs out of memory on pictures of even numbers."""
+
+    def pixels(self, image: np.ndarray, fit: str) -> object:
+        if int(image[0, 0, 0]) % 2 == 0:
+            raise RuntimeError("not enough memory: you tried to allocate 1 GB")
+        return super().pixels(image, fit)
+
+
+def test_a_picture_that_cannot_be_brought_to_the_network_loses_itself_only() -> None:
+    pictures = [np.full((2, 2, 3), number, np.uint8) for number in range(4)]
+    block = decode_block(open_set(pictures), _Failing(), "crop", 0)  # type: ignore[arg-type]
+    assert block.valid.tolist() == [False, True, False, True]
+    assert block.sizes.tolist() == [[0, 0], [2, 2], [0, 0], [2, 2]]
+    assert [index for index, _ in block.errors] == [0, 2]
+    assert "not enough memory" in block.errors[0][1]

@@ -213,3 +213,30 @@ def test_odd_pictures_are_read_right_and_broken_ones_are_skipped_and_listed(tmp_
             _, size, color = READ[title]
             assert tuple(block.sizes[place]) == size, title
             np.testing.assert_allclose(block.pixels[place, :, 0, 0], color, atol=1, err_msg=title)
+
+
+def test_a_home_that_nobody_has_is_a_path_that_is_not_there() -> None:
+    with pytest.raises(SourceError, match="is not there"):
+        open_set("~nobody-has-this-name/pictures")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_table_of_classes_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "val_annotations.txt")
+    assert len(open_set(tmp_path)) == 1
+
+
+def test_a_table_of_classes_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw(tmp_path / "val" / "images" / "a.png")
+    (tmp_path / "val" / "val_annotations.txt").write_text("a.png\tcat\n")
+    read = Path.read_text
+
+    def refuse(path: Path, *arguments: object, **options: object) -> str:
+        if path.name == "val_annotations.txt":
+            raise PermissionError(13, "Permission denied")
+        return read(path, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    (note,) = open_set(tmp_path).notes
+    assert note.startswith(f"The table {os.path.join('val', 'val_annotations.txt')} cannot be read")

@@ -185,7 +185,38 @@ def test_labels_in_memory_are_indices_or_names() -> None:
         open_set([(picture, "dog"), (picture, 1)])
 
 
-@pytest.mark.parametrize("wrong", [[], [np.zeros((2, 2, 3))], [np.zeros((2, 2, 4), np.uint8)], [3], [None]])
-def test_what_is_no_list_of_pictures_is_refused(wrong: list[object]) -> None:
-    with pytest.raises(ValueError, match="picture"):
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *([], [np.zeros((2, 2, 3))], [np.zeros((2, 2, 4), np.uint8)], [3], [None]),
+        *(np.zeros((5, 4, 3), np.uint8), np.zeros((5, 4), np.uint8), Image.new("RGB", (4, 3))),
+        [(np.zeros((2, 2), np.uint8), 2**31)],
+    ],
+)
+def test_what_is_no_list_of_pictures_is_refused(wrong: object) -> None:
+    with pytest.raises(ValueError, match="picture|labels"):
         open_set(wrong)
+
+
+@pytest.mark.parametrize("every", [0.03333333333, 1 / 3, 0.5])
+def test_a_videos_spec_means_the_same_pictures(video: Path, every: float) -> None:
+    pictures = VideoSet(video, every)
+    again = open_set(pictures.spec)
+    assert again.fingerprint == pictures.fingerprint
+    assert list(again.titles) == list(pictures.titles)
+
+
+def test_a_video_is_not_sampled_without_end(video: Path) -> None:
+    with pytest.raises(SourceError, match="name more seconds"):
+        open_set(f"{video}?every=1e-12")
+
+
+def test_a_damaged_picture_closes_no_data_set_though_it_is_the_first(tmp_path: Path) -> None:
+    for name in ("a/0.png", "a/1.png", "b/0.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 3), "red").save(tmp_path / name)
+    (tmp_path / "a" / "0.png").write_bytes(b"nothing")
+    pictures = open_set(f"torchvision:ImageFolder:{tmp_path}")
+    assert pictures.classes == ("a", "b")
+    block = decode_block(pictures, Preprocessing((4, 4)), "crop", 0)
+    assert block.valid.tolist() == [False, True, True]

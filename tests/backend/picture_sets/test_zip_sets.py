@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import stat
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -146,3 +147,55 @@ def test_the_zips_of_a_folder_are_one_set(tmp_path: Path) -> None:
     again = pickle.loads(pickle.dumps(pictures))
     assert [again.read(index)[0, 0].tolist() for index in (0, 2)] == [[0, 255, 0], [0, 0, 255]]
     assert open_set(pictures.spec).fingerprint == pictures.fingerprint
+
+
+def test_a_file_that_unpacks_to_more_than_it_says_takes_no_more_memory(tmp_path: Path) -> None:
+    path = pack(tmp_path / "set.zip", {"a.png": bytes(80_000_000)})
+    packed = bytearray(path.read_bytes())
+    entry = packed.find(b"PK\x01\x02")
+    packed[entry + 24 : entry + 28] = (1000).to_bytes(4, "little")
+    path.write_bytes(packed)
+    pictures = open_set(path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceError, match="damaged"):
+            pictures.read(0)
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_damaged_files_are_told_whatever_they_were_packed_with(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).bytes(4000)
+    path = pack(tmp_path / "set.zip", {"a.png": noise}, zipfile.ZIP_LZMA)
+    packed = bytearray(path.read_bytes())
+    packed[60:400] = bytes(340)
+    path.write_bytes(packed)
+    with pytest.raises(SourceError, match=r"a\.png is damaged"):
+        open_set(path).read(0)
+
+
+def test_a_damaged_table_of_classes_costs_the_classes_alone(tmp_path: Path) -> None:
+    table = b"1.png\tcat\n2.png\tdog\n"
+    members = {
+        "val/val_annotations.txt": table,
+        "val/images/1.png": content("red"),
+        "val/images/2.png": content("blue"),
+    }
+    path = pack(tmp_path / "set.zip", members, zipfile.ZIP_STORED)
+    assert open_set(path).classes == ("cat", "dog")
+    path.write_bytes(path.read_bytes().replace(b"1.png\tcat", b"1.png\trat"))
+    pictures = open_set(path)
+    assert (len(pictures), pictures.classes) == (2, ())
+    assert pictures.notes == ("The table val/val_annotations.txt cannot be read, so that its pictures have no class.",)
+
+
+def test_zips_without_pictures_are_left_out_of_a_folder_of_zips(tmp_path: Path) -> None:
+    pack(tmp_path / "annotations.zip", {"boxes.txt": b"1 2"})
+    with pytest.raises(SourceError, match="holds no pictures"):
+        open_set(tmp_path)
+    pack(tmp_path / "pictures.zip", {"a/1.png": content("red"), "b/1.png": content("blue")})
+    pictures = open_set(tmp_path)
+    assert list(pictures.titles) == ["pictures.zip/a/1.png", "pictures.zip/b/1.png"]
+    assert pictures.classes == ("a", "b")
+    assert pictures.notes == ("annotations.zip holds no pictures and was left out.",)

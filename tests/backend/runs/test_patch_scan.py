@@ -426,6 +426,14 @@ def test_a_scan_goes_on_where_the_file_system_knows_no_locks(tmp_path: Path, mon
     assert library.complete
 
 
+def test_what_was_left_out_of_the_set_is_told_at_the_end(tmp_path: Path) -> None:
+    source = deepvis_set(few_levels(3))
+    source.notes = tuple(f"The folder {number} cannot be read." for number in range(5))
+    _, updates = scanned(colour_network(), source, tmp_path)
+    told = " ".join(f"The folder {number} cannot be read." for number in range(3))
+    assert updates[-1].note == f"{told} 2 more such notes."
+
+
 def test_too_little_room_is_told_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import shutil
 
