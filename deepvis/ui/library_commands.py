@@ -25,8 +25,8 @@ from deepvis.messages.library import LibraryEvent
 from deepvis.ui.bridge import Backend
 from deepvis.ui.layer_library import LayerLibrary
 from deepvis.ui.panels.library_list import LibraryList
-from deepvis.ui.panels.scan_input import ScanInput
-from deepvis.ui.panels.scan_offer import SAMPLES, SCAN
+from deepvis.ui.panels.scan_input import SAMPLES
+from deepvis.ui.panels.scan_offer import SCAN
 from deepvis.ui.panels.scan_view import ScanView
 from deepvis.ui.panels.skipped_dialog import SkippedDialog
 from deepvis.ui.unit_library import UnitLibrary
@@ -145,9 +145,7 @@ class LibraryCommands(QObject):
         self.list.set_libraries(
             infos, self.unit.info, network.hash if network is not None else "", self._scanned(self.scan)
         )
-        chooser = self._window.lab.panels[SCAN].input
-        assert isinstance(chooser, ScanInput)
-        chooser.set_recent([info.set_spec for info in infos])
+        self._window.lab.panels[SCAN].input.set_recent([info.set_spec for info in infos])
 
     @staticmethod
     def _scanned(scan: RunStatus | None) -> str:

@@ -15,6 +15,7 @@ from deepvis.messages import Frame, Problem, RunStatus, ViewResult
 from deepvis.ui import theme
 from deepvis.ui.bridge import Backend
 from deepvis.ui.panels.controls import IconButton, label, row
+from deepvis.ui.panels.input_row import InputRow
 from deepvis.ui.panels.live_dream import LiveDream
 from deepvis.ui.panels.network_fields import Offer
 from deepvis.ui.panels.option_form import OptionForm
@@ -67,7 +68,7 @@ class RunPanel(QWidget):
         self.runs = RunList()
         self.setAccessibleName(kind.title)
         self.form = OptionForm()
-        self.input: RunInput | ScanInput = ScanInput() if kind.pictures else RunInput()
+        self.input: InputRow = ScanInput() if kind.pictures else RunInput()
         self.setAcceptDrops(kind.pictures)
         self.controls = RunControls(kind.title, kind.plots)
         self.view: Any = kind.make_view()
@@ -205,13 +206,11 @@ class RunPanel(QWidget):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take a folder, a zip or a video where the run goes through one."""
-        if isinstance(self.input, ScanInput):
-            self.input.dragEnterEvent(event)
+        self.input.dragEnterEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Go through what was dropped."""
-        if isinstance(self.input, ScanInput):
-            self.input.dropEvent(event)
+        self.input.dropEvent(event)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Show what has come meanwhile."""

@@ -2,70 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QWidget
 
-from deepvis.ui import theme
-from deepvis.ui.panels.controls import Choice, IconButton, label, row
+from deepvis.ui.panels.controls import IconButton
+from deepvis.ui.panels.input_row import InputRow
 
 SAMPLES = "samples:"
 DATA_SET = "torchvision:"
 _FILES = "Pictures in a zip, and videos (*.zip *.mp4 *.mov *.mkv *.avi *.webm *.m4v *.gif);;All files (*)"
 
 
-class ScanInput(QWidget):
-    """A row to choose the set in; folders, zips and videos can be dropped on it. UI thread only.
-
-    Signals
-    -------
-    edited : another set is chosen.
-    """
-
-    edited = Signal()
+class ScanInput(InputRow):
+    """A row to choose the set in: ``samples:``, a path, or ``torchvision:NAME:ROOT``. UI thread only."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._named: list[str] = []
-        self._recent: tuple[str, ...] = ()
-        self.setAcceptDrops(True)
-        self.choice = Choice("Pictures", "The pictures to go through; drop a folder, a zip or a video here")
-        self.choice.setMinimumContentsLength(8)
-        self.choice.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.file = IconButton("folder-open", "Choose pictures", "Choose a folder, a zip, a video or a data set")
+        super().__init__(
+            "Pictures",
+            "The pictures to go through; drop a folder, a zip or a video here",
+            IconButton("folder-open", "Choose pictures", "Choose a folder, a zip, a video or a data set"),
+            [(set_title(SAMPLES), SAMPLES)],
+            parent=parent,
+        )
         menu = QMenu("Choose pictures", self.file)
         menu.addAction("Folder…").triggered.connect(self.ask)
         menu.addAction("Zip or video…").triggered.connect(self.ask_file)
         menu.addAction("torchvision data set…").triggered.connect(self.ask_data_set)
         self.file.setMenu(menu)
-        name = label("Pictures", "quiet")
-        name.setBuddy(self.choice)
-        layout = row(name, self.choice, self.file, spacing=theme.SMALL)
-        layout.setStretch(1, 1)
-        self.setLayout(layout)
-        self._offer()
-        self.choice.chosen.connect(lambda _value: self.edited.emit())
 
-    @property
-    def value(self) -> str:
-        """What names the set: ``samples:``, a path, or ``torchvision:NAME:ROOT``."""
-        return str(self.choice.value or SAMPLES)
-
-    def use(self, pictures: str) -> None:
-        """Take this set."""
-        if pictures != SAMPLES and pictures not in self._named:
-            self._named.insert(0, pictures)
-            self._offer()
-        self.choice.set_value(pictures)
-        self.edited.emit()
-
-    def set_recent(self, specs: Sequence[str]) -> None:
-        """Offer these as well, which were gone through before."""
-        self._recent = tuple(spec for spec in dict.fromkeys(specs) if spec)
-        self._offer()
+    def title_of(self, value: str) -> str:  # noqa: D102
+        return set_title(value)
 
     def ask(self) -> None:
         """Ask for a folder."""
@@ -99,20 +67,6 @@ class ScanInput(QWidget):
         text = text.strip().removeprefix(DATA_SET)
         if text:
             self.use(DATA_SET + text)
-
-    def _offer(self) -> None:
-        specs = [spec for spec in dict.fromkeys((*self._named, *self._recent)) if spec != SAMPLES]
-        self.choice.set_options([("Sample photographs", SAMPLES), *((set_title(spec), spec) for spec in specs)])
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: D102
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:  # noqa: D102
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
-            event.acceptProposedAction()
-            self.use(paths[0])
 
 
 def set_title(spec: str) -> str:

@@ -11,7 +11,6 @@ from deepvis.ui.panels.controls import FlowLayout, IconButton, label, row
 from deepvis.ui.playback_bar import clock
 
 SCAN = "patch_scan"
-SAMPLES = "samples:"
 _BAR_WIDTH = 320
 
 

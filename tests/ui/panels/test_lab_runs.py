@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
@@ -18,6 +19,7 @@ from deepvis.ui import theme
 from deepvis.ui.main_window import MainWindow
 from deepvis.ui.panels.lab_panel import LabPanel
 from deepvis.ui.panels.run_controls import run_text
+from deepvis.ui.panels.run_input import PRESENT
 from deepvis.ui.panels.run_list import RunList
 from deepvis.ui.panels.run_panel import RunPanel
 from deepvis.ui.view_state import ViewState
@@ -97,6 +99,23 @@ def test_a_file_is_passed_by_its_path_and_freezes_nothing(
     panel.input.choice.setCurrentIndex(0)
     press(panel.controls.start)
     assert calls(backend, "start_run")[1][3] is photograph("chelsea")
+
+
+def test_a_picture_that_is_dropped_on_the_row_is_used_and_nothing_else_is(panel: RunPanel, tmp_path: Path) -> None:
+    def drop(name: str) -> bool:
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(tmp_path / name))])
+        event = QDropEvent(
+            QPointF(4, 4), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        )
+        event.ignore()
+        panel.input.dropEvent(event)
+        return event.isAccepted()
+
+    assert not drop("weights.safetensors")
+    assert panel.input.value == PRESENT
+    assert drop("Cat.JPG")
+    assert panel.input.value == str(tmp_path / "Cat.JPG")
 
 
 def test_the_file_button_asks_for_a_picture(panel: RunPanel, window: MainWindow, qtbot: QtBot) -> None:
