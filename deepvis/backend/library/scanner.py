@@ -43,6 +43,7 @@ class Scanner:
         self._channels_last = "channels last" in manifest.numbers
         self._reduction = Reduction(net, manifest.slices(), manifest.feature_layer, writer.state.strongest)
         self._sums = Sums(manifest, labels)
+        self._unread: dict[int, Answers] = {}
         self.showcase = Showcase(manifest)
         self.between = True
 
@@ -66,6 +67,17 @@ class Scanner:
         yield len(block.pixels)
 
     def _answers(self, block: Block, part: slice) -> Answers:
+        """What a batch comes to. One of which no picture can be read is black, and comes to what the last such one did:
+        a folder of files that are no pictures need not go through the network."""
+        valid = block.valid[part]
+        if not valid.any() and len(valid) in self._unread:
+            return self._unread[len(valid)]
+        answers = self._passed(block, part)
+        if not valid.any():
+            self._unread[len(valid)] = answers
+        return answers
+
+    def _passed(self, block: Block, part: slice) -> Answers:
         levels = torch.from_numpy(block.pixels[part]).to(self._net.device)
         if self._channels_last:
             # Rearranged while it is a quarter as large.

@@ -426,6 +426,39 @@ def test_a_scan_goes_on_where_the_file_system_knows_no_locks(tmp_path: Path, mon
     assert library.complete
 
 
+def test_batches_without_a_picture_go_through_the_network_once_and_leave_the_same_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepvis.backend.library.scanner import Scanner
+
+    source = write_pictures(tmp_path / "set", coloured_noise(200))
+    for index in (*range(16, 33), *range(64, 128), *range(160, 190)):
+        (source / f"{index:04d}.png").write_bytes(b"")
+    net = colour_network()
+    seen: list[int] = []
+    net.module.get_submodule("colours").register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+
+    def passes(folder: Path) -> tuple[Library, int]:
+        seen.clear()
+        library, _ = scanned(net, source, folder, layers=("all",), batch=8)
+        return library, seen.count(8)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Scanner, "_answers", Scanner._passed)
+        plain, all_of_them = passes(tmp_path / "plain")
+    quick, fewer = passes(tmp_path / "quick")
+    without = 2 + 8 + 3
+    assert all_of_them - fewer == without - 1
+    files = sorted(path.relative_to(plain.folder) for path in plain.folder.glob("*.npy"))
+    (one,), (other,) = plain.folder.glob("state-*"), quick.folder.glob("state-*")
+    pairs = [(plain.folder / name, quick.folder / name) for name in files]
+    pairs += [(path, other / path.name) for path in one.glob("*.npy")]
+    assert len(pairs) > 14
+    for first, second in pairs:
+        assert first.read_bytes() == second.read_bytes(), first.name
+    assert plain.skipped == quick.skipped
+
+
 def test_what_was_left_out_of_the_set_is_told_at_the_end(tmp_path: Path) -> None:
     source = deepvis_set(few_levels(3))
     source.notes = tuple(f"The folder {number} cannot be read." for number in range(5))
