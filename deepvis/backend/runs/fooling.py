@@ -122,7 +122,7 @@ class Fooling:
     rotation: float = option(
         20.0, help="By how much it may be turned, either way", minimum=0, maximum=180, unit="degrees", when=_PATCH
     )
-    batch: int = option(4, help="Pictures in each step", minimum=1, maximum=256, advanced=True, when=_PATCH)
+    batch: int = option(8, help="Pictures in each step", minimum=1, maximum=256, advanced=True, when=_PATCH)
     folder: str | None = option(
         None, help="Pictures to train the sticker on; none: the sample photographs", role="folder", when=_PATCH
     )

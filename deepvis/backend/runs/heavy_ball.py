@@ -53,6 +53,10 @@ class HeavyBall:
         self.position = self.position + self._velocity
         return good
 
+    def shake(self, noise: torch.Tensor) -> None:
+        """Move off by ``noise``, of the position's shape, and keep the velocity: a way out of a poor minimum."""
+        self.position = self.position + noise
+
     def _slow_down(self) -> None:
         assert self.rate is not None
         self.rate /= 2

@@ -30,6 +30,10 @@ _GROWTH = 100.0
 _STRIP = 8
 _SSIM_EVERY = 10
 _RESTARTS = 5
+_SHAKE_EVERY = 10
+"""Steps from one shake to the next, …"""
+_SHAKEN = 0.8
+"""… over this share of the steps, each weaker than the one before."""
 
 _MAHENDRAN = ("recipe", ("mahendran",))
 
@@ -84,6 +88,13 @@ class Inversion:
     )
     noise: float = option(
         0.01, help="Standard deviation of the noise to begin with, of 1", minimum=0.0001, maximum=1, advanced=True
+    )
+    shake: float = option(
+        0.05,
+        help="Standard deviation of the noise that is added now and then, of 1; 0: none",
+        minimum=0,
+        maximum=1,
+        advanced=True,
     )
     learning_rate: float | None = option(
         None, help="First rate of descent; none: loss / squared gradient at the start", minimum=0, advanced=True
@@ -241,6 +252,7 @@ class _Search:
                 )
             elif not good and not notes:
                 notes.append("the loss rose: back to the best picture so far, with half the learning rate")
+        self._shake()
         if last:
             pixels, (loss, error) = self._descent.best, self._best
         picture = to_picture(pixels)
@@ -249,6 +261,13 @@ class _Search:
         self.made += 1
         psnr = peak_signal_to_noise(self._original, picture)
         return {"loss": loss, "feature_error": error, "psnr": psnr, "ssim": self._ssim}, picture, notes
+
+    def _shake(self) -> None:
+        """Add noise if it is time to."""
+        count, until = self.made + 1, _SHAKEN * self._options.iterations
+        if self._options.shake and count % _SHAKE_EVERY == 0 and count < until:
+            noise = torch.randn(self._shape, generator=self._generator) * self._options.shake * (1 - count / until)
+            self._descent.shake(noise.to(self._mean.device))
 
     def _evaluate(self, pixels: torch.Tensor) -> tuple[float, float, torch.Tensor, bool]:
         """Loss, relative feature error, the loss's gradient with respect to float32 (1, c, h, w) pixels, and whether

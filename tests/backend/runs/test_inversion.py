@@ -182,8 +182,10 @@ def test_a_strip_of_named_layers_may_come_as_a_text() -> None:
 
 @pytest.mark.parametrize("recipe", ["mahendran", "l2"])
 def test_an_inversion_that_is_continued_equals_one_that_never_stopped(recipe: str) -> None:
-    whole = invert(network(), iterations=30, recipe=recipe)[-1]
-    steps = Inversion(layer="conv1", iterations=10, precision="fp32", recipe=recipe).steps(network(), photo())
+    # How strong a shake is depends on how many steps there are to be; what follows the last one does not.
+    whole = invert(network(), iterations=30, recipe=recipe, shake=0)[-1]
+    run = Inversion(layer="conv1", iterations=10, precision="fp32", recipe=recipe, shake=0)
+    steps = run.steps(network(), photo())
     for _ in range(10):
         update = next(steps)
     assert update.more > 0
@@ -192,6 +194,28 @@ def test_an_inversion_that_is_continued_equals_one_that_never_stopped(recipe: st
     *_, update = steps
     assert np.array_equal(update.result.image, whole.result.image)
     assert update.metrics == whole.metrics
+
+
+def test_shakes_grow_weaker_and_end_before_the_search_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    strengths: list[tuple[int, float]] = []
+    shake, take = HeavyBall.shake, HeavyBall.take
+    steps = 0
+
+    def count(self: HeavyBall, loss: float, gradient: torch.Tensor) -> bool:
+        nonlocal steps
+        steps += 1
+        return take(self, loss, gradient)
+
+    def note(self: HeavyBall, noise: torch.Tensor) -> None:
+        strengths.append((steps, float(noise.std())))
+        shake(self, noise)
+
+    monkeypatch.setattr(HeavyBall, "take", count)
+    monkeypatch.setattr(HeavyBall, "shake", note)
+    invert(network(), iterations=50, shake=0.08)
+    assert [step for step, _ in strengths] == [10, 20, 30]
+    for step, found in strengths:
+        assert found == pytest.approx(0.08 * (1 - step / 40), rel=0.1)
 
 
 def test_the_same_seed_gives_the_same_picture_and_another_seed_another() -> None:

@@ -25,7 +25,7 @@ from deepvis.backend.runs.attacks.subject import as_picture
 from deepvis.backend.runs.base import Steps
 from deepvis.messages import UInt8Array
 
-_RATE = 0.03
+_RATE = 0.05
 """Of Adam, on pixels in [0, 1]."""
 _TRIALS = 128
 """Placements on which the finished sticker is judged."""
