@@ -14,7 +14,7 @@ from deepvis.backend.atomic_file import atomic
 from deepvis.backend.export import write_png
 from deepvis.backend.library.library import Library
 from deepvis.backend.library.patch import cut, field_box, mean_colour
-from deepvis.backend.library.sheet import sheet
+from deepvis.backend.library.sheet import sheet, tile
 from deepvis.backend.sources.source import SourceError
 from deepvis.messages import UInt8Array
 
@@ -31,7 +31,8 @@ def write_layer(library: Library, layer: str, folder: Path) -> Iterator[float]:
     units = list(range(len(record.values)))
     patches: dict[tuple[int, int], UInt8Array | None] = {}
     for done, (place, pixels) in enumerate(unit_patches(library, layer, units)):
-        patches[place] = pixels
+        # Reduced at once: those of a thousand units that see the whole picture take gigabytes.
+        patches[place] = None if pixels is None else tile(pixels, _SIDE)
         yield done / (len(units) * library.top)
     with np.errstate(invalid="ignore"):
         dead = record.dead == 1

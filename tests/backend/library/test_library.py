@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -156,6 +157,21 @@ def test_exported_patches_are_those_of_the_library(spot: Network, tmp_path: Path
 def _rounds(rng: np.random.Generator, values: np.ndarray) -> Iterator[np.ndarray]:
     order = rng.permutation(len(values))
     yield from np.array_split(order, 7)
+
+
+def test_the_sheet_of_units_that_see_the_whole_picture_takes_little_memory(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    vector = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(), torch.nn.Linear(12, 300))
+    library = scan(
+        Network(vector, (160, 160), name="vector"), coloured_noise(4), tmp_path / "library", layers=("2",), top=3
+    )
+    whole = 300 * 3 * 160 * 160 * 3
+    tracemalloc.start()
+    try:
+        assert list(write_layer(library, "2", tmp_path))[-1] == 1
+        assert tracemalloc.get_traced_memory()[1] < 0.6 * whole
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_strongest_are_the_same_in_any_order_and_when_merged() -> None:
