@@ -148,6 +148,7 @@ class MapCommands(QObject):
         if result.features is None or content is None or self.features_layer is None:
             return
         self._backend.map_place(content.info.folder, result.frame.id, result.features)
+        self.panel.await_placed()
         self.panel.show_live_picture(_square(result))
 
     # --------------------------------------------------------------------------------------------------------- acting

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QPixmap, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from deepvis.map_layout import color_groups, group_colors
 from deepvis.messages import (
@@ -77,6 +77,7 @@ class MapPanel(QWidget):
         self._infos: tuple[MapInfo, ...] = ()
         self._chosen: npt.NDArray[np.int64] = _EMPTY
         self._missing = ""
+        self._placed = False
         self.view = MapView()
         self.card = MapCard(self.view)
         self.offer = MapOffer(self.view)
@@ -189,14 +190,19 @@ class MapPanel(QWidget):
     def set_maps(self, infos: Sequence[MapInfo]) -> None:
         """The maps on the disk, the newest first."""
         self._infos = tuple(infos)
+        self._offer_maps()
+        self._refresh()
+
+    def _offer_maps(self) -> None:
         offered: list[tuple[str, str | None]] = [(map_text(info), info.folder) for info in self._infos]
         if self.content is not None and self.content.info.folder not in {info.folder for info in self._infos}:
             offered.insert(0, (map_text(self.content.info), self.content.info.folder))
+        if self.forming is not None:
+            offered.insert(0, ("Being made…", None))
         self.maps.set_options(offered or [("No map yet", None)])
-        self.maps.setEnabled(bool(offered))
-        if self.content is not None:
-            self.maps.set_value(self.content.info.folder)
-        self._refresh()
+        # What is being made stands in the place of any other.
+        self.maps.setEnabled(bool(offered) and self.forming is None)
+        self.maps.set_value(self.content.info.folder if self.content is not None else None)
 
     def show_map(self, content: MapContent) -> None:
         """A finished map was read."""
@@ -207,6 +213,7 @@ class MapPanel(QWidget):
             content = MapContent(content.info, pictures, content.points, content.spread, content.places_new)
         self.content = content
         self.forming = None
+        self._placed = False
         self._show_pictures(content.pictures)
         self.view.set_map(content.pictures, content.points, content.spread)
         self._color()
@@ -228,11 +235,17 @@ class MapPanel(QWidget):
         begins = going and self.forming is None
         self.forming = status if going else None
         if begins:
+            focus = QApplication.focusWidget()
+            if focus is not None and (self.offer.isAncestorOf(focus) or self.form.isAncestorOf(focus)):
+                # Hidden with what it stands in, it would go on to whatever comes next in the window.
+                self.view.setFocus(Qt.FocusReason.OtherFocusReason)
             self._forget()
             self.offer.hide()
             self._show_form(False)
             self.view.clear("The pictures appear here as soon as the network has seen all of them")
             self.seen.emit()
+        if begins or not going:
+            self._offer_maps()
         update = status.update
         if going and update is not None:
             pictures, points = update.detail.get("pictures_of_map"), update.detail.get("points")
@@ -252,10 +265,16 @@ class MapPanel(QWidget):
         self.form.set_missing(text)
         self._refresh()
 
+    def await_placed(self) -> None:
+        """The present frame is about to be placed; the first time in a map takes a few seconds."""
+        if not self._placed:
+            self.side.set_live("Finding the place of the live picture…", None)
+
     def show_placed(self, placed: MapPlaced) -> None:
         """The present frame lies here."""
         if self.content is None or placed.folder != self.content.info.folder:
             return
+        self._placed = True
         if placed.point is None:
             self.view.set_live(None)
             self.side.set_live(placed.problem[:1].upper() + placed.problem[1:], None)
@@ -440,6 +459,7 @@ class MapPanel(QWidget):
         self.export.setEnabled(finished)
         self.side.setVisible(there)
         self.note.setText(self._note(there))
+        self.note.setVisible(there)
         if not there and self.forming is None and not self.form.isVisible() and not self._infos:
             self.offer.say(
                 "No map yet",

@@ -129,13 +129,14 @@ class MapSide(QWidget):
         self.live_speed.setText("" if milliseconds is None else f"{milliseconds:.1f} ms")
 
     def set_nearest(self, indices: npt.NDArray[np.int32], similarity: npt.NDArray[np.float32]) -> None:
-        """Show these pictures, the nearest first."""
+        """Show the most similar of these pictures, in the order of what is written on them."""
         pictures = self._pictures
         if pictures is None:
             return
+        order = np.argsort(-similarity, kind="stable")[:_NEAREST]
         tiles = [
             Tile(bgrx(pictures.thumbnails[index]), f"{value:.2f}", index)
-            for index, value in zip(indices[:_NEAREST].tolist(), similarity[:_NEAREST].tolist(), strict=True)
+            for index, value in zip(indices[order].tolist(), similarity[order].tolist(), strict=True)
         ]
         self.nearest.set_tiles(tiles, places=_NEAREST)
 

@@ -21,6 +21,10 @@ def device_text(info: NetworkInfo | None) -> str:
     return f"{info.device} · {info.precision.split()[0]}" if info is not None else ""
 
 
+_SAID = {"embedding": "map"}
+"""What people call a run whose name is another one."""
+
+
 class StatusBar(QWidget):
     """Frames a second, delay, dropped frames, device, frame number; runs on the right."""
 
@@ -82,7 +86,7 @@ class StatusBar(QWidget):
             self.run.setText("")
             return
         update = status.update
-        name = status.name.replace("_", " ")
+        name = _SAID.get(status.name, status.name.replace("_", " "))
         parts = [f"{name} {status.state}"]
         if update is not None:
             parts[0] = f"{name} {update.step} of {update.total}"

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
 
@@ -93,10 +92,10 @@ class MapPainter:
         sides = np.full(len(view.points), 2 * view.dot_radius + 4, np.float32)
         sides[view.shown.indices] = view.shown.sides
         inside = QRectF(view.rect()).adjusted(-40, -40, 40, 40)
-        for index in view.marked.tolist():
+        x, y = view.places[view.marked].T
+        near = (x > inside.left()) & (x < inside.right()) & (y > inside.top()) & (y < inside.bottom())
+        for index in view.uncovered(view.marked[near]).tolist():
             x, y = (float(value) for value in view.places[index])
-            if not inside.contains(x, y):
-                continue
             side = float(sides[index])
             radius = 0.09 * side if side > 16 else side / 2
             painter.drawRoundedRect(QRectF(x - side / 2, y - side / 2, side, side), radius, radius)
@@ -134,7 +133,7 @@ class MapPainter:
             ratio = pill.devicePixelRatio()
             across, down = pill.width() / ratio, pill.height() / ratio
             x, y = places[number].tolist()
-            box = _free_place(x, y, across, down, taken, (width, height), half)
+            box = free_place(x, y, across, down, taken, (width, height), half)
             if box is None:
                 continue
             around = np.array([[box[0] - 3, box[1] - 2, box[0] + across + 3, box[1] + down + 2]], np.float32)
@@ -241,7 +240,7 @@ class MapPainter:
         painter.drawPolygon(QPolygonF(self._view.lasso))
 
 
-def _free_place(
+def free_place(
     x: float, y: float, across: float, down: float, taken: FloatArray, room: tuple[int, int], half: FloatArray
 ) -> tuple[float, float] | None:
     """The corner (left, top) of a name near (x, y) that hides no thumbnail and no other name, or None.
@@ -254,18 +253,28 @@ def _free_place(
     half : float32, half the sides of the thumbnails.
     """
     reach = float(half.max()) if len(half) else 0.0
-    near = np.abs((taken[:, :2] + taken[:, 2:]) / 2 - np.array([x, y], np.float32)).max(1) < across + 3 * reach + 40
+    beside, below = reach + across / 2 + 4, reach + down / 2 + 3
+    shifts = np.array(
+        [
+            (right, under)
+            for right in (0.0, 0.5 * beside, -0.5 * beside, beside, -beside)
+            for under in (0.0, 0.7 * down, -0.7 * down, below, -below, 2 * reach + down, -2 * reach - down)
+        ],
+        np.float32,
+    )
+    shifts = shifts[np.hypot(shifts[:, 0], shifts[:, 1]).argsort(kind="stable")]
+    corners = np.array([x - across / 2, y - down / 2], np.float32) + shifts
+    left, top = corners[:, 0], corners[:, 1]
+    free = (left >= 2) & (top >= 2) & (left + across <= room[0] - 2) & (top + down <= room[1] - 2)
+    near = np.abs((taken[:, :2] + taken[:, 2:]) / 2 - np.array([x, y], np.float32)).max(1) < 2 * across + 4 * reach + 40
     others = taken[near]
-    shifts = ((0.0, 0.0), (0.0, 0.7), (0.0, -0.7), (0.0, 1.5), (0.0, -1.5), (0.6, 0.0), (-0.6, 0.0))
-    step = max(reach, down) + down / 2
-    for right, below in (*shifts, (0.0, step / down), (0.0, -step / down)):
-        left, top = x - across / 2 + right * across, y - down / 2 + below * down
-        if left < 2 or top < 2 or left + across > room[0] - 2 or top + down > room[1] - 2:
-            continue
-        if not _overlaps(left, top, left + across, top + down, others):
-            return round(left), round(top)
-    return None
-
-
-def _overlaps(left: float, top: float, right: float, bottom: float, others: npt.NDArray[np.float32]) -> bool:
-    return bool(((others[:, 0] < right) & (others[:, 2] > left) & (others[:, 1] < bottom) & (others[:, 3] > top)).any())
+    free &= ~(
+        (others[:, 0] < left[:, None] + across)
+        & (others[:, 2] > left[:, None])
+        & (others[:, 1] < top[:, None] + down)
+        & (others[:, 3] > top[:, None])
+    ).any(1)
+    if not free.any():
+        return None
+    first = int(free.argmax())
+    return round(float(left[first])), round(float(top[first]))

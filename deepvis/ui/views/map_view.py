@@ -361,6 +361,15 @@ class MapView(QWidget):
         nearest = int(apart.argmin())
         return nearest if apart[nearest] <= theme.scaled(_REACH) else -1
 
+    def uncovered(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Those of these pictures that are seen: as a thumbnail, or as a dot that lies under none."""
+        shown = self.shown
+        if not len(shown.indices) or not len(indices):
+            return indices
+        away = np.abs(self.places[indices][:, None] - self.places[shown.indices][None]).max(2)
+        covered = (away <= shown.sides[None] / 2).any(1)
+        return indices[~covered | np.isin(indices, shown.indices)]
+
     def tile_rect(self, index: int) -> QRectF:
         """Where a picture is painted, as a thumbnail or a dot."""
         x, y = (float(value) for value in self.places[index])
@@ -382,6 +391,8 @@ class MapView(QWidget):
         self._dragged = False
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.lasso = [event.position()]
+            # Nothing that is shown of a picture may lie over the line.
+            self._point_at(-1)
         else:
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
 

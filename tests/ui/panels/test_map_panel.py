@@ -58,10 +58,14 @@ def running(step: int, *, points: bool = True, state: str = "running", total: in
 def test_without_a_map_the_samples_are_offered(panel: MapPanel, qtbot: QtBot) -> None:
     assert panel.offer.isVisible()
     assert "live picture moves" in panel.offer.text.text()
+    assert not panel.note.isVisible()
+    panel.offer.samples_button.setFocus()
     with qtbot.waitSignal(panel.begun) as begun:
         panel.offer.samples_button.click()
     assert begun.args[0] == "samples:"
     assert begun.args[1]["perplexity"] == 30
+    panel.show_status(RunStatus(7, "embedding", "queued"))
+    assert panel.focusWidget() is panel.view
 
 
 def test_without_a_network_it_says_how_to_get_one(panel: MapPanel) -> None:
@@ -78,6 +82,7 @@ def test_a_map_is_seen_forming_with_the_time_left_and_can_be_paused(panel: MapPa
     assert not panel.offer.isVisible()
     assert panel.progress.isVisible()
     assert "as soon as" in panel.view.placeholder
+    assert (panel.maps.currentText(), panel.maps.isEnabled()) == ("Being made…", False)
     first = running(20)
     panel.show_status(first)
     assert len(panel.view.points) == COUNT
@@ -103,6 +108,7 @@ def test_a_map_is_seen_forming_with_the_time_left_and_can_be_paused(panel: MapPa
     panel.show_status(replace(first, state="cancelled"))
     assert not panel.progress.isVisible()
     assert panel.offer.isVisible()
+    assert panel.maps.currentText() == "No map yet"
 
 
 def test_a_map_that_fails_says_why(panel: MapPanel) -> None:
@@ -236,12 +242,16 @@ def test_a_picture_that_is_pointed_at_is_shown_large_with_what_is_known(shown: M
 
 def test_the_live_picture_stands_among_its_nearest(shown: MapPanel) -> None:
     assert shown.features_layer == "fc"
-    nearest = np.array([5, 8, 2, 11], np.int32)
-    similarity = np.array([0.9, 0.8, 0.7, 0.6], np.float32)
+    shown.await_placed()
+    assert shown.side.live_note.isVisible()
+    nearest = np.array([5, 2, 8, 11], np.int32)
+    similarity = np.array([0.9, 0.7, 0.8, 0.6], np.float32)
     shown.show_placed(MapPlaced(FOLDER, 3, (4.0, 5.0), nearest, similarity, 6.5))
     assert shown.view.live.place == (4.0, 5.0)
     assert [tile.key for tile in shown.side.nearest.tiles] == [5, 8, 2, 11]
     assert shown.side.live_speed.text() == "6.5 ms"
+    shown.await_placed()
+    assert not shown.side.live_note.isVisible()
     shown.show_live_picture(np.full((20, 20, 4), 255, np.uint8))
     shown.grab()
     none = np.zeros(0, np.int32), np.zeros(0, np.float32)

@@ -15,6 +15,7 @@ from deepvis.ui.views.map_camera import MOST_ZOOM, Bounds, MapCamera
 from deepvis.ui.views.map_dots import MARGIN, DotCanvas
 from deepvis.ui.views.map_live import LivePoint
 from deepvis.ui.views.map_names import class_names, inside_polygon
+from deepvis.ui.views.map_painting import free_place
 from deepvis.ui.views.map_tiles import choose
 from deepvis.ui.views.map_view import MapView
 from tests.ui.map_contents import CLASSES, COUNT, map_content
@@ -171,6 +172,30 @@ def test_names_stand_at_the_hearts_of_their_classes() -> None:
     assert class_names(scattered, np.arange(12, dtype=np.int32) % 4, ("a", "b", "c", "d")) == ()
 
 
+def test_a_name_finds_room_beside_the_thumbnails_at_its_heart(view: MapView) -> None:
+    # One in the middle, others above and below it.
+    half = np.full(3, 20, np.float32)
+    tiles = np.array([(280, y - 20, 320, y + 20) for y in (156, 200, 244)], np.float32)
+    found = free_place(300, 200, 70, 16, tiles, (640, 480), half)
+    assert found is not None
+    left, top = found
+    apart = (tiles[:, 0] >= left + 70) | (tiles[:, 2] <= left) | (tiles[:, 1] >= top + 16) | (tiles[:, 3] <= top)
+    assert apart.all()
+    assert np.hypot(left + 35 - 300, top + 8 - 200) < 90
+    wall = np.array([[0, 0, 640, 480]], np.float32)
+    assert free_place(300, 200, 70, 16, wall, (640, 480), np.full(1, 320, np.float32)) is None
+
+
+def test_only_chosen_pictures_that_are_seen_are_marked(view: MapView) -> None:
+    view.arrange()
+    large = int(view.shown.indices[view.shown.sides.argmax()])
+    under = int(np.setdiff1d(np.arange(COUNT), view.shown.indices)[0])
+    bare = int(np.setdiff1d(np.arange(COUNT), view.shown.indices)[1])
+    view.places[under] = view.places[large] + 3
+    view.places[bare] = (-200, -200)
+    assert view.uncovered(np.array([large, under, bare])).tolist() == [large, bare]
+
+
 def test_pictures_that_do_not_stand_out_are_faint(view: MapView) -> None:
     def strength() -> float:
         image = view.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
@@ -240,8 +265,10 @@ def test_a_line_around_pictures_chooses_them(view: MapView, qtbot: QtBot) -> Non
     low, high = own.min(0) - 6, own.max(0) + 6
     corners = [(low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1])]
     shift = Qt.KeyboardModifier.ShiftModifier
+    view._point_at(3)
     with qtbot.waitSignal(view.chosen) as chosen:
         qtbot.mousePress(view, Qt.MouseButton.LeftButton, shift, QPoint(*map(round, corners[0])))
+        assert view.pointed_at == -1
         for corner in (*corners[1:], corners[0]):
             qtbot.mouseMove(view, QPoint(*map(round, corner)))
         assert len(view.lasso) == 5
