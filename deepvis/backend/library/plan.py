@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -117,8 +118,13 @@ def probe(
         return tensor.new_empty(0)
 
     with torch.inference_mode():
-        for x in batches:
-            net.run(x, names, reduce=reduce)
+        try:
+            for x in batches:
+                net.run(x, names, reduce=reduce)
+        except NetworkError as error:
+            if not together or not _takes(net, inputs):
+                raise
+            raise NetworkError(f"network {net.name!r} takes one picture at a time; scan with --batch 1") from error
     if refused and (wanted or len(refused) == len(names)):
         name, reason = next(iter(refused.items()))
         raise ValueError(f"layer {name!r} cannot be scanned: {reason}, which is not one row for each; leave it out")
@@ -129,6 +135,15 @@ def probe(
         layers.append(ScannedLayer(name, layer.kind, layer.channels, sizes[name], _field(layer, sizes[name]), exponent))
     feature_layer, feature_size = _feature_layer(net, inputs[0]) if features else ("", 0)
     return Probe(tuple(layers), feature_layer, feature_size)
+
+
+def _takes(net: Network, inputs: Sequence[torch.Tensor]) -> bool:
+    try:
+        for x in inputs:
+            net.run(x)
+    except NetworkError:
+        return False
+    return True
 
 
 def _field(layer: Layer, size: tuple[int, int] | None) -> ReceptiveField | None:
@@ -159,10 +174,10 @@ def _feature_layer(net: Network, x: torch.Tensor) -> tuple[str, int]:
         return "", 0
     read: list[torch.Tensor] = []
 
-    def note(_module: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
-        read.append(args[0].detach().clone())
+    def note(_module: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        read.append(next(each for each in (*args, *named.values()) if isinstance(each, torch.Tensor)).detach().clone())
 
-    handle = modules[site.module or ""].register_forward_pre_hook(note)
+    handle = modules[site.module or ""].register_forward_pre_hook(note, with_kwargs=True)
     try:
         net.forward(x)
     finally:

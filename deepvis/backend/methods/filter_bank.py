@@ -132,10 +132,12 @@ def what_feeds(net: Network) -> dict[str, str | None]:
         outputs[name] = _sample(output)
         return output.new_empty(0)
 
-    def noting(path: str) -> Callable[[torch.nn.Module, tuple[object, ...]], None]:
-        def note(_: torch.nn.Module, arguments: tuple[object, ...]) -> None:
-            if arguments and isinstance(arguments[0], torch.Tensor):
-                given.setdefault(path, []).append(_sample(arguments[0]))
+    def noting(path: str) -> Callable[[torch.nn.Module, tuple[object, ...], dict[str, object]], None]:
+        def note(_: torch.nn.Module, arguments: tuple[object, ...], named: dict[str, object]) -> None:
+            tensors = (each for each in (*arguments, *named.values()) if isinstance(each, torch.Tensor))
+            tensor = next(tensors, None)
+            # One for each call, for calls are told apart by their number.
+            given.setdefault(path, []).append(b"" if tensor is None else _sample(tensor))
 
         return note
 
@@ -145,7 +147,7 @@ def what_feeds(net: Network) -> dict[str, str | None]:
     paths = {site.module for site in sites.values() if site.module is not None}
     with ExitStack() as stack:
         for path in paths:
-            handle = net.module.get_submodule(path).register_forward_pre_hook(noting(path))
+            handle = net.module.get_submodule(path).register_forward_pre_hook(noting(path), with_kwargs=True)
             stack.callback(handle.remove)
         try:
             net.run(x, known, reduce=keep)

@@ -15,7 +15,8 @@ import deepvis
 from deepvis import runs
 from deepvis.backend.library import Library
 from deepvis.backend.library.plan import batch_size, chosen_layers, in_layout, probe, rearrange
-from deepvis.backend.network import Network
+from deepvis.backend.methods.filter_bank import what_feeds
+from deepvis.backend.network import Network, NetworkError
 from tests.backend.library.pictures import colour_network, coloured_noise
 
 
@@ -89,6 +90,45 @@ def test_features_are_found_behind_a_function_of_the_network(tmp_path: Path) -> 
     x = torch.cat([net.preprocess(picture) for picture in pictures])
     _, expected = net.run(x, ["mean"])
     assert np.allclose(library.features, expected["mean"].detach().numpy(), atol=1e-6)
+
+
+class _Named(nn.Module):
+    """A network that calls its layers by the names of their arguments."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(input=self.conv(input=x).mean((2, 3)))
+
+
+def test_layers_may_be_called_by_the_names_of_their_arguments() -> None:
+    torch.manual_seed(0)
+    net = Network(_Named().eval(), (8, 8), name="named")
+    found = probe(net, ("conv",), net.preprocessing, "crop", features=True)
+    assert (found.feature_layer, found.feature_size) == ("mean", 4)
+    assert what_feeds(net) == {"conv": None, "fc": "mean"}
+
+
+class _Single(nn.Module):
+    """A network that takes one picture at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(4 * 36, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.conv(x).reshape(1, -1))
+
+
+def test_a_network_that_takes_one_picture_at_a_time_is_told_how(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = Network(_Single().eval(), (8, 8), name="single")
+    with pytest.raises(NetworkError, match="--batch 1"):
+        list(runs.PatchScan(folder=str(tmp_path), workers=0).steps(net, coloured_noise(3)))
+    *_, last = runs.PatchScan(folder=str(tmp_path), workers=0, batch=1).steps(net, coloured_noise(3))
+    assert last.metrics["pictures"] == 3
 
 
 def test_without_a_linear_layer_features_are_what_the_last_convolution_reads() -> None:
