@@ -54,6 +54,16 @@ def test_a_folder_becomes_a_map_and_its_library_another(
     assert "in feature space" in out
 
 
+def test_pictures_that_could_not_be_read_are_counted(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "dark" / "3.png").write_bytes(b"broken")
+    assert cli.main(["map", str(folder), "-o", str(tmp_path / "map.png"), "--size", "300", *NETWORK, *QUICK]) == 0
+    said = capsys.readouterr()
+    assert "23 pictures" in said.out
+    assert "1 picture could not be read" in said.err
+
+
 def test_wrong_words_are_refused_before_anything_is_read(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

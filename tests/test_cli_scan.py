@@ -162,3 +162,18 @@ def test_under_torchrun_two_processes_share_the_work_and_one_of_them_speaks(pict
         for what in ("values", "pictures", "positions", "mean", "histogram", "sample_maxima"):
             mine, other = getattr(shared.layer(layer), what), getattr(alone.layer(layer), what)
             assert mine.tobytes() == other.tobytes(), (layer, what)
+
+
+def test_a_unit_that_could_not_be_exported_is_refused_before_the_scan(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = tmp_path / "library"
+    words = ["scan", str(pictures), *RANDOM, "--layers", "conv1", "-o", str(library), "--export", str(tmp_path)]
+    for unit, said, status in (
+        ("conv9:3", "no layer 'conv9'", 1),
+        ("conv1:300", "units 0 to 63", 1),
+        ("conv2:3", "name it in --layers", 2),
+    ):
+        assert cli.main([*words, "--unit", unit]) == status
+        assert said in capsys.readouterr().err
+        assert not library.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,9 +96,12 @@ def _run(options: argparse.Namespace) -> int:
             raise KeyboardInterrupt(f"{where}; what was scanned is kept, and the same command goes on") from stop
         assert last is not None
         display.update("Map", "writing", None)
-        content = open_map(last.result.facts["map"]).content
+        opened = open_map(last.result.facts["map"])
+        content, skipped = opened.content, len(opened.library.skipped)
         _write(content, targets, options)
     _tell(content, last, targets, as_json=options.json)
+    if skipped:
+        print(f"deepvis: {skipped} picture{'s' if skipped > 1 else ''} could not be read; deepvis scan names them", file=sys.stderr)
     return 0
 
 

@@ -122,6 +122,7 @@ def _scan(options: argparse.Namespace, run: Any, processes: Processes) -> int:
 
     source = open_set(options.set)
     net = _load(options, processes)
+    _check_units(options.unit, net, run.layers)
     last = None
     with ProgressDisplay() if processes.first else nullcontext() as display:
         try:
@@ -139,6 +140,17 @@ def _scan(options: argparse.Namespace, run: Any, processes: Processes) -> int:
         if options.export is not None and display is not None:
             _export(library, Path(options.export).expanduser(), options.unit, display)
     return _tell(library, last, as_json=options.json)
+
+
+def _check_units(units: list[tuple[str, int]], net: Network, layers: tuple[str, ...]) -> None:
+    """Refuse what could not be exported, before hours are spent on it. Raises KeyError, ValueError or UsageError."""
+    from deepvis.backend.library.plan import chosen_layers
+
+    scanned = chosen_layers(net, layers)
+    for layer, unit in units:
+        net.check_unit(layer, unit)
+        if layer not in scanned:
+            raise UsageError(f"--unit {layer}:{unit} is of a layer that is not scanned; name it in --layers as well")
 
 
 def _load(options: argparse.Namespace, processes: Processes) -> Network:
