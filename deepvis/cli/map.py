@@ -101,7 +101,10 @@ def _run(options: argparse.Namespace) -> int:
         _write(content, targets, options)
     _tell(content, last, targets, as_json=options.json)
     if skipped:
-        print(f"deepvis: {skipped} picture{'s' if skipped > 1 else ''} could not be read; deepvis scan names them", file=sys.stderr)
+        print(
+            f"deepvis: {skipped} picture{'s' if skipped > 1 else ''} could not be read; deepvis scan names them",
+            file=sys.stderr,
+        )
     return 0
 
 
