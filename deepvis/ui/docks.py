@@ -134,7 +134,12 @@ class Docks:
         self.lab.setVisible(on)
         if on and not self._lab_has_height:
             self._lab_has_height = True
-            self._window.resizeDocks([self.lab], [theme.scaled(LAB_HEIGHT)], Qt.Orientation.Vertical)
+            self.fit_lab()
+
+    def fit_lab(self) -> None:
+        """Give the lab the height that it needs at the present size of type, and at most half of the window's."""
+        height = min(theme.scaled(LAB_HEIGHT), self._window.height() // 2)
+        self._window.resizeDocks([self.lab], [height], Qt.Orientation.Vertical)
 
     def set_unit_aside(self, on: bool) -> None:
         """Hide the unit for as long as something else needs its room, or bring it back where it was shown before.

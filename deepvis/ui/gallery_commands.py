@@ -202,6 +202,7 @@ class GalleryCommands(QObject):
     def show(self) -> None:
         """Show the lab with the focus on the thumbnails."""
         self._window.docks.show_lab(True)
+        self._window.lab.show_sides()
         self.panel.focus()
 
     def open(self) -> None:

@@ -177,6 +177,8 @@ class WindowCommands:
             self._apply(theme.current().name, theme.PRESENTATION_SCALE)
             window.showFullScreen()
             window.docks.fit_width()
+            if not window.docks.lab.isHidden():
+                window.docks.fit_lab()
         elif not on:
             self.leave_presentation()
         self._mark()

@@ -455,6 +455,20 @@ def test_presentation_hides_the_chrome_and_escape_brings_it_back(window: MainWin
     assert theme.scale() == 1.0
 
 
+def test_in_a_presentation_the_runs_have_the_gallerys_room_until_it_is_asked_for(window: MainWindow) -> None:
+    window.actions_["window.lab"].trigger()
+    gallery = window.gallery.panel
+    assert gallery.isVisible()
+    window.actions_["window.presentation"].trigger()
+    QApplication.processEvents()
+    assert not gallery.isVisible()
+    window.actions_["gallery.show"].trigger()
+    assert gallery.isVisible()
+    window.actions_["window.presentation"].trigger()
+    QApplication.processEvents()
+    assert gallery.isVisible()
+
+
 # --------------------------------------------------------------------------------- capturing
 
 

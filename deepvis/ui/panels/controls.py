@@ -145,10 +145,14 @@ class IconButton(QPushButton):
 
 
 class ElidedLabel(QLabel):
-    """A line of text that loses its middle where there is no room for all of it; the tooltip has it whole."""
+    """A line of text that loses its middle where there is no room for all of it; the tooltip has it whole.
+
+    ``shorter`` are texts that are shown in its place where they fit, the longest first.
+    """
 
     def __init__(self, text: str, role: str) -> None:
         super().__init__(text)
+        self.shorter: tuple[str, ...] = ()
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setProperty("role", role)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -156,10 +160,18 @@ class ElidedLabel(QLabel):
     def minimumSizeHint(self) -> QSize:  # noqa: D102
         return QSize(theme.scaled(40), super().minimumSizeHint().height())
 
+    @property
+    def shown_text(self) -> str:
+        """What there is room for."""
+        metrics, width = self.fontMetrics(), self.contentsRect().width()
+        whole = (text for text in (self.text(), *self.shorter) if metrics.horizontalAdvance(text) <= width)
+        last = self.shorter[-1] if self.shorter else self.text()
+        return next(whole, metrics.elidedText(last, Qt.TextElideMode.ElideMiddle, width))
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102
         painter = QPainter(self)
         rect = self.contentsRect()
-        text = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, rect.width())
+        text = self.shown_text
         painter.setPen(self.palette().color(self.foregroundRole()))
         painter.drawText(rect, self.alignment() | Qt.AlignmentFlag.AlignVCenter, text)
         tip = self.text() if text != self.text() else ""
@@ -175,11 +187,13 @@ class Figure(QWidget):
     Parameters
     ----------
     widest : a text as long as nearly any that will come; it sets the width. A longer one widens the place for good.
+    caption : what it is a figure of, written at the other side where there is room for both.
     """
 
-    def __init__(self, widest: str, *, quiet: bool = False, right: bool = False) -> None:
+    def __init__(self, widest: str, *, quiet: bool = False, right: bool = False, caption: str = "") -> None:
         super().__init__()
         self._text = ""
+        self._caption = caption
         self._widest = widest
         self._token = "quiet" if quiet else "text"
         self._pace = Pace(self)
@@ -201,6 +215,19 @@ class Figure(QWidget):
             self.setAccessibleDescription(text)
             self._pace.update()
 
+    def set_caption(self, caption: str) -> None:
+        """Show another caption, or none."""
+        if caption != self._caption:
+            self._caption = caption
+            self._pace.update()
+
+    @property
+    def shown_caption(self) -> str:
+        """The caption as far as there is room for it: all of it, or nothing."""
+        metrics = QFontMetrics(theme.figure_font())
+        needed = metrics.horizontalAdvance(self._caption) + metrics.horizontalAdvance(self._text) + theme.scaled(6)
+        return self._caption if needed <= self.width() else ""
+
     def sizeHint(self) -> QSize:  # noqa: D102
         metrics = QFontMetrics(theme.figure_font())
         return QSize(metrics.horizontalAdvance(self._widest) + 2, metrics.height())
@@ -209,7 +236,11 @@ class Figure(QWidget):
         painter = QPainter(self)
         painter.setFont(theme.figure_font())
         painter.setPen(theme.current().color(self._token if self.isEnabled() else "disabled"))
-        painter.drawText(self.rect(), self._side | Qt.AlignmentFlag.AlignVCenter, self._text)
+        middle, left, right = Qt.AlignmentFlag.AlignVCenter, Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
+        painter.drawText(self.rect(), self._side | middle, self._text)
+        caption = self.shown_caption
+        if caption:
+            painter.drawText(self.rect(), (left if self._side == right else right) | middle, caption)
 
 
 def label(text: str, role: str = "", *, wrap: bool = False) -> QLabel:

@@ -147,10 +147,13 @@ class LabPanel(QWidget):
         self.splitter.addWidget(runs)
         self._sides: list[QWidget] = []
         self._divided = True
+        self._presenting = False
+        self._sides_asked = False
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.splitter)
         self.tabs.currentChanged.connect(self._show_tab)
+        theme.theme_changed.connect(self._make_room)
 
     def add_side(self, widget: QWidget) -> None:
         """Put a column of its own to the right of the runs; what room there is to spare is theirs."""
@@ -161,13 +164,32 @@ class LabPanel(QWidget):
         self._divided = False
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Leave the runs three quarters of the width at first."""
+        """Leave the runs three quarters of the width at first; in large type they get all of it, if they need it."""
         super().resizeEvent(event)
+        self._make_room()
         if not self._divided and self.isVisible():
             self._divided = True
             most = round(_SIDE_SHARE * self.width())
             widths = [min(side.sizeHint().width(), most) for side in self._sides]
             self.splitter.setSizes([self.width() - sum(widths), *widths])
+
+    def show_sides(self) -> None:
+        """Show the columns beside the runs, wherever they have given the runs their room."""
+        self._sides_asked = theme.scale() > 1
+        for side in self._sides:
+            side.show()
+
+    def _make_room(self) -> None:
+        large = theme.scale() > 1
+        if not large:
+            if self._presenting:
+                self.show_sides()
+            self._presenting = self._sides_asked = False
+            return
+        self._presenting = True
+        needed = self.stack.minimumSizeHint().width() + sum(side.minimumSizeHint().width() for side in self._sides)
+        for side in self._sides:
+            side.setHidden(self.width() < needed and not self._sides_asked)
 
     def set_large(self, large: EnlargedView) -> None:
         """Where pictures are enlarged."""

@@ -139,15 +139,18 @@ class MapPanel(QWidget):
         body.addWidget(self.view, 1)
         body.addWidget(self.side)
         self.note = label("", "quiet")
-        self.note.setProperty(CHROME, True)
         self.note.setContentsMargins(theme.MEDIUM, theme.TIGHT, theme.MEDIUM, theme.TIGHT)
+        foot = QWidget()
+        foot.setProperty(CHROME, True)
+        below = row(self.note)
+        foot.setLayout(below)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(bar)
         column.addWidget(self.progress)
         column.addLayout(body, 1)
-        column.addWidget(self.note)
+        column.addWidget(foot)
 
     def _connect(self) -> None:
         view, side = self.view, self.side

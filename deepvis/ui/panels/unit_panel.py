@@ -22,6 +22,7 @@ from deepvis.ui.views.numbers import format_percent, format_short, format_value
 from deepvis.ui.views.plot_view import HistogramPlot, TimePlot
 from deepvis.ui.views.tiles_view import Tile, TilesView
 
+_LOOKED_BACK = "looked back"
 _RULES = (("No looking back", None), ("Guided", "guided"), ("Deconvnet", "deconvnet"), ("Gradient", "gradient"))
 _VIEWS = (
     ("Raw", "raw"),
@@ -159,7 +160,7 @@ class UnitPanel(Panel):
                 f"Looked back from row {look.position[0]}, column {look.position[1]} alone. "
                 "Click to look back from the unit's whole map again"
             )
-        self.looked_back.setVisible(look.position is None)
+        self.back_scale.set_caption(_LOOKED_BACK if look.position is None else "")
         self._mark_position()
         choosable = layer is not None and layer.size is not None and look.origin is None and look.back
         self.map.set_clickable(choosable)
@@ -294,8 +295,8 @@ class UnitPanel(Panel):
         self._backs.addWidget(self.back)
         self._backs.addWidget(self.histogram)
         self.map_scale = ColorScale(caption="activation")
-        self.back_scale = Figure("0 to 0.0e−00", quiet=True, right=True)
-        # The figure takes the room that the caption leaves: both pictures stay equally wide.
+        self.back_scale = Figure("0 to 0.0e−00", quiet=True, right=True, caption=_LOOKED_BACK)
+        # It makes do with the room that there is: both pictures stay equally wide.
         self.back_scale.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.back_scale.setToolTip("Value of the brightest and darkest colour")
         pictures = QGridLayout()
@@ -305,11 +306,10 @@ class UnitPanel(Panel):
         pictures.addWidget(self.map, 0, 0)
         pictures.addWidget(holder, 0, 1)
         pictures.addWidget(self.map_scale, 1, 0)
-        self.looked_back = label("looked back", "figure-quiet")
         # In the caption's place, so that nothing below moves when a position is chosen.
         self.position = IconButton("x", "Clear the position", "Look back from the unit's whole map again")
         self.position.setProperty("role", "caption")
-        caption = row(self.looked_back, self.position, self.back_scale)
+        caption = row(self.position, self.back_scale)
         pictures.addLayout(caption, 1, 1, Qt.AlignmentFlag.AlignBottom)
         for column in (0, 1):
             pictures.setColumnStretch(column, 1)

@@ -46,11 +46,14 @@ class UnitPatchesSection(Section):
         shown = library.shown_layer
         layer, has = library.layer, library.layer is not None
         title = ""
+        shorter: tuple[str, ...] = ()
         if info is not None and has:
             # What a rectifier rectifies stands for it; that must be said.
             of = f"{layer} · " if layer != shown else ""
             whole = info.count >= info.total
             title = f"{of}{info.title} · {_number(info.count)}" if whole else f"{of}{_extent(info)}"
+            shorter = (f"{of}{_number(info.count)} pictures", f"{of}{_number(info.count)}", _number(info.count))
+        self.source.shorter = shorter
         self.source.setText(title)
         self.tiles.setVisible(has)
         self.offer.setVisible(not has and key is not None)

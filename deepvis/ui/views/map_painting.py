@@ -262,7 +262,10 @@ def free_place(
         ],
         np.float32,
     )
-    shifts = shifts[np.hypot(shifts[:, 0], shifts[:, 1]).argsort(kind="stable")]
+    away = np.hypot(shifts[:, 0], shifts[:, 1])
+    order = away.argsort(kind="stable")
+    # Further off, nobody would know what it belongs to.
+    shifts = shifts[order[away[order] <= 1.2 * beside]]
     corners = np.array([x - across / 2, y - down / 2], np.float32) + shifts
     left, top = corners[:, 0], corners[:, 1]
     free = (left >= 2) & (top >= 2) & (left + across <= room[0] - 2) & (top + down <= room[1] - 2)

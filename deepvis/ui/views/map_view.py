@@ -368,7 +368,8 @@ class MapView(QWidget):
             return indices
         away = np.abs(self.places[indices][:, None] - self.places[shown.indices][None]).max(2)
         covered = (away <= shown.sides[None] / 2).any(1)
-        return indices[~covered | np.isin(indices, shown.indices)]
+        seen: npt.NDArray[np.int64] = indices[~covered | np.isin(indices, shown.indices)]
+        return seen
 
     def tile_rect(self, index: int) -> QRectF:
         """Where a picture is painted, as a thumbnail or a dot."""

@@ -520,6 +520,7 @@ def test_viewer_and_comparison_are_painted_in_every_theme_and_size(
     live: MainWindow, qapp: QApplication, palette: theme.Palette
 ) -> None:
     theme.apply_theme(qapp, palette, theme.PRESENTATION_SCALE)
+    live.actions_["gallery.show"].trigger()
     press(live, Qt.Key.Key_Return)
     live.gallery.viewer.resize(760, 520)
     live.gallery.compare()
