@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import deepvis
+from benchmarks.clock import add_clock_options, set_clock, timed
 from deepvis.backend.network import Network
 from deepvis.backend.runs import registry
 from deepvis.backend.sources.pictures import read_picture
@@ -35,9 +35,6 @@ LAYERS = {"tinynet": "relu5", "alexnet": "features.7"}
 """A middle rectifier, for the runs that look at a layer."""
 
 _AT_ONCE = 25
-
-CLOCKS = {"wall": time.perf_counter, "cpu": time.thread_time}
-_clock: Callable[[], float] = time.perf_counter
 
 TARGET = 1.1
 """Steps should take at most so many times the bare pass."""
@@ -212,13 +209,6 @@ def compare(what: str, steps: Steps, bare: Callable[[], object], seconds: float)
     return Ratio(what, middle, low, high, statistics.median(step_times), statistics.median(bare_times), len(ratios))
 
 
-def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds, and what came of it."""
-    began = _clock()
-    result = call()
-    return _clock() - began, result
-
-
 def measure(net: Network, contest: Contest, precision: str, seconds: float) -> Ratio:
     """One contest on one network in one precision."""
     cls = registry()[contest.run]
@@ -296,27 +286,14 @@ def main(words: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=1.5, help="for each comparison (1.5)")
-    parser.add_argument("--threads", type=int, default=2, help="threads of torch (2)")
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS)
     parser.add_argument("--precisions", nargs="+", default=list(PRECISIONS), choices=PRECISIONS)
     parser.add_argument("--runs", nargs="+", default=list(registry()), choices=list(registry()), metavar="RUN")
     parser.add_argument("--dream-rounds", type=int, default=3, help="of the whole dream; 0: leave it out (3)")
-    parser.add_argument(
-        "--clock",
-        choices=CLOCKS,
-        default="wall",
-        help="wall: what a person waits (wall); cpu: the time of one thread, which other programs hardly change",
-    )
+    add_clock_options(parser)
     parser.add_argument("--json", metavar="FILE", help="write the figures as well")
     options = parser.parse_args(words)
-    global _clock
-    _clock = CLOCKS[options.clock]
-    if options.clock == "cpu":
-        # The time of one thread is all of the work only where there is no other.
-        options.threads = 1
-    torch.set_num_threads(options.threads)
-    load = f", load average {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
-    print(f"torch {torch.__version__}, {options.threads} threads{load}; step / bare pass, median (quartiles)")
+    print(f"{set_clock(options)}; step / bare pass, median (quartiles)")
     found = []
     for name in options.networks:
         net = deepvis.load(name, "cpu", weights="random")

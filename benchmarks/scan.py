@@ -27,6 +27,7 @@ import torch
 from PIL import Image
 
 import deepvis
+from benchmarks.clock import add_clock_options, set_clock, timed
 from deepvis import runs
 from deepvis.backend.network import Network
 from deepvis.backend.picture_sets import BLOCK, decode_block, open_set
@@ -38,9 +39,6 @@ TARGET = 0.85
 MEMORY_TARGET = 1.5
 """GB (10 ** 9 bytes) that a scan of all layers of VGG16 should stay under."""
 IMAGENET = 1_281_167
-
-CLOCKS = {"wall": time.perf_counter, "cpu": time.thread_time}
-_clock: Callable[[], float] = time.perf_counter
 
 _WARM_UP = 2
 _TRIALS = 4
@@ -76,7 +74,7 @@ def bare_pass(net: Network, pictures: Sequence[UInt8Array]) -> tuple[Callable[[]
     times: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(_TRIALS):
         for name in candidates:
-            times[name].append(timed(lambda name=name: run(name)))
+            times[name].append(timed(lambda name=name: run(name))[0])
     best = min(times, key=lambda name: min(times[name]))
     return lambda: run(best), best
 
@@ -85,13 +83,6 @@ def block_of(steps: Iterator[RunUpdate]) -> None:
     """The steps of one block."""
     while next(steps).step % BLOCK:
         pass
-
-
-def timed(call: Callable[[], Any]) -> float:
-    """Seconds."""
-    began = _clock()
-    call()
-    return _clock() - began
 
 
 def compare(name: str, seconds: float) -> dict[str, Any]:
@@ -108,9 +99,9 @@ def compare(name: str, seconds: float) -> dict[str, Any]:
     ends = time.perf_counter() + seconds
     while (time.perf_counter() < ends or len(ratios) < 5) and len(ratios) < rounds - _WARM_UP - 1:
         first = len(ratios) % 2 == 0
-        bare_time = 0.0 if first else timed(bare)
-        scan_time = timed(lambda: block_of(steps))
-        bare_time = timed(bare) if first else bare_time
+        bare_time = 0.0 if first else timed(bare)[0]
+        scan_time = timed(lambda: block_of(steps))[0]
+        bare_time = timed(bare)[0] if first else bare_time
         scans.append(scan_time)
         bares.append(bare_time)
         ratios.append(bare_time / scan_time)
@@ -137,7 +128,8 @@ def decoding(name: str) -> float:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         times = [
-            timed(lambda index=index: decode_block(source, net.preprocessing, "crop", index)) for index in (0, 1, 0, 1)
+            timed(lambda index=index: decode_block(source, net.preprocessing, "crop", index))[0]
+            for index in (0, 1, 0, 1)
         ]
         torch.set_num_threads(threads)
     found = statistics.median(times) / BLOCK * 1000
@@ -195,25 +187,12 @@ def main(words: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=15, help="for each network (15)")
-    parser.add_argument("--threads", type=int, default=2, help="threads of torch (2)")
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS), metavar="NAME")
     parser.add_argument("--memory", nargs="*", default=["vgg16"], metavar="NAME", help="whose memory is measured")
-    parser.add_argument(
-        "--clock",
-        choices=CLOCKS,
-        default="wall",
-        help="wall: what a person waits (wall); cpu: the time of one thread, which other programs hardly change",
-    )
+    add_clock_options(parser)
     parser.add_argument("--json", metavar="FILE", help="write the figures as well")
     options = parser.parse_args(words)
-    global _clock
-    _clock = CLOCKS[options.clock]
-    if options.clock == "cpu":
-        # The time of one thread is all of the work only where there is no other.
-        options.threads = 1
-    torch.set_num_threads(options.threads)
-    load = f", load average {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
-    print(f"torch {torch.__version__}, {options.threads} threads{load}")
+    print(set_clock(options))
     found: dict[str, Any] = {"scans": [], "decoding_ms": {}, "memory_gb": {}}
     for name in options.networks:
         figures = compare(name, options.seconds)
