@@ -13,7 +13,9 @@ from deepvis.messages import FloatArray
 Indices = npt.NDArray[np.int32]
 
 _BLOCK = 512
-"""Points whose neighbours are looked for in one step."""
+"""Points whose neighbours are looked for in one step, …"""
+_PAIRS = 2**25
+"""… unless they make more pairs than this: each takes 4 bytes."""
 
 
 class Neighbours:
@@ -27,7 +29,9 @@ class Neighbours:
     """
 
     def __init__(self, features: FloatArray, k: int) -> None:
-        self._features = torch.from_numpy(np.array(features, np.float32, copy=True))
+        # Around their middle, for of what all have in common squares would lose the last digits.
+        self._middle = features.mean(0, dtype=np.float64)
+        self._features = torch.from_numpy((features - self._middle).astype(np.float32))
         self._squares = self._features.square().sum(1)
         self.n_samples = len(features)
         self.k = k
@@ -38,8 +42,9 @@ class Neighbours:
         count = self.n_samples
         indices = np.empty((count, self.k), np.int32)
         distances = np.empty((count, self.k), np.float64)
-        for first in range(0, count, _BLOCK):
-            last = min(first + _BLOCK, count)
+        block = max(1, min(_BLOCK, _PAIRS // count))
+        for first in range(0, count, block):
+            last = min(first + block, count)
             square = self._squared(self._features[first:last], self._squares[first:last])
             square[torch.arange(last - first), torch.arange(first, last)] = torch.inf
             values, found = square.topk(self.k, dim=1, largest=False)
@@ -58,7 +63,7 @@ class Neighbours:
 
     def query(self, points: FloatArray, k: int) -> tuple[Indices, npt.NDArray[np.float64]]:
         """Indices and distances (M, k) of the neighbours of new points, float32 (M, D)."""
-        new = torch.from_numpy(np.ascontiguousarray(points, np.float32))
+        new = torch.from_numpy((points - self._middle).astype(np.float32))
         values, found = self._squared(new, new.square().sum(1)).topk(min(k, self.n_samples), dim=1, largest=False)
         return found.numpy().astype(np.int32), values.clamp_min(0).sqrt().numpy().astype(np.float64)
 

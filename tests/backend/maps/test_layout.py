@@ -9,6 +9,7 @@ from openTSNE.affinity import PerplexityBasedNN
 from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from scipy.spatial.distance import cdist
 
+from deepvis.backend.maps import neighbours
 from deepvis.backend.maps.neighbours import Neighbours, purity
 from deepvis.backend.maps.placing import Placer
 from deepvis.backend.maps.spaces import FeatureSpace
@@ -29,6 +30,26 @@ def test_neighbours_are_those_of_a_full_table_of_distances() -> None:
     queried, apart = index.query(new, 5)
     np.testing.assert_array_equal(queried, np.argsort(cdist(new, features), axis=1)[:, :5])
     np.testing.assert_allclose(apart, np.sort(cdist(new, features), axis=1)[:, :5], rtol=1e-2)
+
+
+def test_neighbours_are_exact_where_all_features_have_much_in_common() -> None:
+    features = grouped(130)[0] + np.float32(3000)
+    index = Neighbours(features, 7)
+    found, distances = index.build()
+    table = cdist(features.astype(np.float64), features.astype(np.float64))
+    np.fill_diagonal(table, np.inf)
+    np.testing.assert_array_equal(found, np.argsort(table, axis=1)[:, :7])
+    np.testing.assert_allclose(distances, np.sort(table, axis=1)[:, :7], rtol=1e-3)
+    assert index.query(features[5:6] + 0.01, 1)[0].item() == 5
+
+
+def test_neighbours_of_very_many_points_are_looked_for_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, _ = grouped(130)
+    expected = Neighbours(features, 7).build()
+    monkeypatch.setattr(neighbours, "_PAIRS", 10 * 130)
+    index = Neighbours(features, 7)
+    assert len(list(index.find())) == 13
+    np.testing.assert_array_equal(index.build()[0], expected[0])
 
 
 def test_purity_counts_neighbours_of_the_same_class() -> None:
