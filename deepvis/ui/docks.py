@@ -64,6 +64,7 @@ class ColumnArea(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setWidget(column)
         column.installEventFilter(self)
+        self.verticalScrollBar().installEventFilter(self)
 
     def minimumSizeHint(self) -> QSize:  # noqa: D102
         bar = self.verticalScrollBar()
@@ -71,8 +72,9 @@ class ColumnArea(QScrollArea):
         return QSize(self._column.minimumSizeHint().width() + taken, theme.scaled(80))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Follow the column's needs."""
-        if event.type() == QEvent.Type.LayoutRequest:
+        """Follow the column's needs, and those of the bar beside it."""
+        needs = (QEvent.Type.LayoutRequest,) if watched is self._column else (QEvent.Type.Show, QEvent.Type.Hide)
+        if event.type() in needs:
             self.updateGeometry()
         return super().eventFilter(watched, event)
 
@@ -130,15 +132,16 @@ class Docks:
         window.resizeDocks([self.messages], [theme.scaled(MESSAGES_HEIGHT)], Qt.Orientation.Vertical)
 
     def show_lab(self, on: bool) -> None:
-        """Show or hide the lab; it gets its own height when it is shown first, since hidden docks cannot be resized."""
+        """Show or hide the lab; it gets its own height when it is shown first (hidden docks cannot be resized), and in
+        large type whenever it is shown."""
         self.lab.setVisible(on)
-        if on and not self._lab_has_height:
+        if on and (not self._lab_has_height or theme.scale() > 1):
             self._lab_has_height = True
             self.fit_lab()
 
     def fit_lab(self) -> None:
-        """Give the lab the height that it needs at the present size of type, and at most half of the window's."""
-        height = min(theme.scaled(LAB_HEIGHT), self._window.height() // 2)
+        """Give the lab the height that it needs at the present size of type, and at most about half of the window's."""
+        height = min(theme.scaled(LAB_HEIGHT), round(0.53 * self._window.height()))
         self._window.resizeDocks([self.lab], [height], Qt.Orientation.Vertical)
 
     def set_unit_aside(self, on: bool) -> None:
