@@ -94,8 +94,14 @@ class RunControls(QWidget):
         if run is not None:
             self.figures.setText(run_text(run, ahead, after))
             update = run.update
-            self.progress.setRange(0, update.total if update is not None else 1)
+            # Until the first step is done it is not known how long any takes.
+            self.progress.setRange(0, update.total if update is not None else int(run.state != "running"))
             self.progress.setValue(update.step if update is not None else 0)
+
+    def show_asked(self, control: str) -> None:
+        """A person wants the run to ``pause``, ``continue`` or ``cancel``, which it does after the step under way."""
+        said = {"pause": "pausing", "continue": "going on", "cancel": "cancelling"}[control]
+        self.figures.setText(f"{said} after this step" if control != "continue" else said)
 
     def show_steering(self, run: RunStatus | None) -> None:
         """Set the buttons for the run that they steer; None: none is under way."""
@@ -159,7 +165,7 @@ def run_text(run: RunStatus, ahead: int = 0, after: str = "") -> str:
         before = f"{ahead} before it" if ahead else f"{after} goes on" if after else ""
         parts = ["queued", before, steps]
     elif run.state == "running":
-        parts = [steps or "running", left]
+        parts = [steps or "beginning", left]
     elif run.state == "done":
         total = (
             f"{steps if pictures is not None else f'{update.total} steps'} in {clock(run.elapsed)}" if update else ""

@@ -293,6 +293,7 @@ class RunPanel(QWidget):
     def _control(self, control: str) -> None:
         run = self.runs.chosen
         if run is not None:
+            self.controls.show_asked(control)
             self._backend.control_run(run.id, control)
 
     def _choose(self, run_id: int) -> None:

@@ -168,9 +168,11 @@ class CourseView(QWidget):
         low, high = float(known.min()), float(known.max())
         if is_share(name):
             low, high = 0.0, 1.0
-        elif low > 0 and low < 0.6 * high:
+        elif low > 0 and (low < 0.6 * high or low == high):
             low = 0.0
-        span = high - low if high > low else 1.0
+        elif low == high:
+            high = 0.0 if low < 0 else 1.0
+        span = high - low
         painter.setPen(QPen(palette.color("line"), 1))
         painter.drawLine(plot.bottomLeft(), plot.bottomRight())
         painter.drawLine(plot.topLeft(), plot.topRight())

@@ -169,6 +169,21 @@ def test_a_finished_run_stays_until_the_next_makes_a_step(panel: RunPanel, backe
     assert panel.view.maps is not shown
 
 
+def test_what_is_wanted_of_a_long_step_is_said_at_once(panel: RunPanel, backend: FakeBackend) -> None:
+    press(panel.controls.start)
+    queued, first, *_ = script.statuses(1)
+    send(backend, queued, replace(first, update=None, left=None))
+    assert panel.controls.figures.text() == "beginning"
+    # A bar without an end moves to and fro.
+    assert panel.controls.progress.maximum() == 0
+    press(panel.controls.pause)
+    assert panel.controls.figures.text() == "pausing after this step"
+    send(backend, replace(first, state="paused"))
+    assert panel.controls.figures.text().startswith("paused")
+    press(panel.controls.pause)
+    assert panel.controls.figures.text() == "going on"
+
+
 def test_pause_continue_and_cancel_reach_the_backend(panel: RunPanel, backend: FakeBackend) -> None:
     press(panel.controls.start)
     queued, first, second, _ = script.statuses(1)
@@ -360,7 +375,7 @@ def test_a_new_run_waits_until_the_chosen_one_has_ended() -> None:
     ("change", "text"),
     [
         ({"state": "running", "left": 61.0}, r"step \d+ of 20 · 1:01 left"),
-        ({"state": "running", "update": None, "left": None}, "running"),
+        ({"state": "running", "update": None, "left": None}, "beginning"),
         ({"state": "paused"}, r"paused · step \d+ of 20.*"),
         ({"state": "done", "elapsed": 75.0}, r"done · 20 steps in 1:15"),
     ],

@@ -102,6 +102,19 @@ def test_the_line_ends_where_the_run_stands(view: CourseView) -> None:
     assert line(view)[:, 1].max() == pytest.approx(2 * half, rel=0.1)
 
 
+def test_a_figure_that_does_not_change_has_two_ends(view: CourseView) -> None:
+    places = []
+    for value in (2.5, 0.0, -2.5):
+        flat = Course()
+        for step in (1, 2, 3):
+            flat.append(step, 3, {"loss": value})
+        view.show_course(flat)
+        places.append(line(view)[:, 0].min())
+    # What is above zero lies at the top, over a line at zero; what is below it at the bottom.
+    assert places[0] < places[1] - 20
+    assert places[1] == places[2]
+
+
 def test_a_choice_holds_for_the_next_run_that_has_the_figure(view: CourseView) -> None:
     view.choose("probability")
     view.show_course(course())
