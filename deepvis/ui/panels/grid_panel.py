@@ -251,7 +251,7 @@ class GridPanel(QWidget):
         self.zoom = IconButton(
             "magnifying-glass-plus", "Zoom", "Show the chosen unit alone, as large as it fits", checkable=True
         )
-        self.scale = ColorScale(bar_width=48)
+        self.scale = ColorScale(bar_width=32)
         self.low, self.high = (self._bound(name) for name in ("lowest", "highest"))
         self._fixed = QWidget()
         self._fixed.setLayout(row(self.low, label("to", "quiet"), self.high))
@@ -275,7 +275,7 @@ class GridPanel(QWidget):
         boosts, gammas = pair("Boost", self.boost), pair("Gamma", self.gamma)
         self.sort_pair = pair("Sort", self.sort)
         self.patches_pair, self.order_pair = pair("Patches", self.patches), pair("Order", self.order)
-        colors.setLayout(row(self.colormap, self.scale))
+        colors.setLayout(row(self.colormap, self.scale, spacing=theme.TIGHT))
         self._of_activations = (ranges, boosts, gammas, colors)
         self._not_of_filters = (boosts, gammas, self.colormap)
         for widget in (
