@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,7 @@ class FolderSet(PictureSet):
         self.title = printable(os.path.basename(self._root) or self._root)
         search = _Search(self._root, progress)
         search.run()
+        self._place = search.place
         self.titles = self._names = search.collector.names()
         if not len(self._names):
             raise _no_pictures(self.title, search.unread)
@@ -66,7 +68,12 @@ class FolderSet(PictureSet):
 
     def check(self) -> None:
         """See :meth:`PictureSet.check`."""
-        if not os.path.isdir(self._root):
+        try:
+            status = os.stat(self._root)
+        except OSError:
+            status = None
+        # Where a disk was, an empty folder may be left, which is another one.
+        if status is None or not stat.S_ISDIR(status.st_mode) or (status.st_dev, status.st_ino) != self._place:
             raise SourceError(
                 f"The folder {self.title} is gone",
                 "It was there when its pictures were listed.",
@@ -88,12 +95,13 @@ def is_aside(name: str) -> bool:
 class _Search:
     """Goes through all folders under ``root``.
 
-    ``unread`` and ``unread_tables`` are the folders and tables of classes that could not be read, ``annotations`` the
-    classes of files by folder.
+    ``place`` is where ``root`` lies, by the numbers of its file system. ``unread`` and ``unread_tables`` are the
+    folders and tables of classes that could not be read, ``annotations`` the classes of files by folder.
     """
 
     root: str
     progress: Progress | None
+    place: tuple[int, int] = (0, 0)
     collector: NameCollector = field(default_factory=NameCollector)
     sizes: array[int] = field(default_factory=lambda: array("q"))
     unread: list[str] = field(default_factory=list)
@@ -111,6 +119,8 @@ class _Search:
                 if status.st_ino and (status.st_dev, status.st_ino) in seen:
                     continue
                 seen.add((status.st_dev, status.st_ino))
+                if not relative:
+                    self.place = (status.st_dev, status.st_ino)
                 folders = self._look_into(relative)
             except OSError as error:
                 if not relative:

@@ -186,6 +186,17 @@ def test_no_process_outlives_the_program(tmp_path: Path, sign: signal.Signals) -
     assert wait_until_gone(processes)
 
 
+def test_an_empty_folder_where_a_disk_was_is_no_set_of_pictures_to_skip(tmp_path: Path) -> None:
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    Image.new("RGB", (4, 3)).save(folder / "1.png")
+    pictures = open_set(folder)
+    folder.rename(tmp_path / "unplugged")
+    folder.mkdir()
+    with pytest.raises(SourceError, match="is gone"):
+        decode_block(pictures, FirstPixel(), "crop", 0)  # type: ignore[arg-type]
+
+
 def test_a_folder_that_vanishes_is_no_picture_to_skip(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
