@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -319,6 +320,33 @@ def test_progress_is_counted_in_pictures_and_a_cancelled_scan_says_that_it_can_g
     assert "left" in panel.controls.figures.text()
     shelf.send(scan_status("cancelled", 1024, run_id))
     qtbot.waitUntil(lambda: "go on where it stands" in panel.controls.note.text())
+
+
+def test_before_the_first_patches_it_is_said_when_they_come(
+    patched: MainWindow, shelf: FakeBackend, qtbot: QtBot
+) -> None:
+    patched.actions_["lab.scan"].trigger()
+    panel = patched.lab.panel
+    run_id = panel.begin()
+    assert run_id is not None
+    shelf.send(scan_status("running", 8, run_id))
+    picture = panel.view.picture
+    qtbot.waitUntil(lambda: "first block" in picture.placeholder)
+    assert picture.empty
+    status = scan_status("running", 32, run_id)
+    assert status.update is not None
+    patches = np.arange(40 * 60 * 3, dtype=np.uint32).astype(np.uint8).reshape(40, 60, 3)
+    shelf.send(replace(status, update=replace(status.update, image=patches)))
+    qtbot.waitUntil(lambda: not picture.empty)
+
+
+def test_without_a_library_there_is_nothing_to_do_with_one(patched: MainWindow, shelf: FakeBackend) -> None:
+    patched.actions_["lab.scan"].trigger()
+    listed = patched.libraries.list
+    assert listed.buttons["folder"].isVisible()
+    shelf.shelf.infos = ()
+    patched.libraries.show_list()
+    assert not any(button.isVisible() for button in listed.buttons.values())
 
 
 def test_an_interrupted_library_can_be_resumed_from_the_list(

@@ -199,6 +199,8 @@ class LibraryList(QWidget):
             allowed["delete"] = not writing
         for name, button in self.buttons.items():
             button.setEnabled(allowed[name])
+        for name in ("choose", "folder", "export", "delete"):
+            self.buttons[name].setVisible(bool(self._infos))
         self.buttons["resume"].setVisible(info is not None and not info.complete)
         skipped = len(info.skipped) if info is not None else 0
         self.buttons["skipped"].setText(f" {skipped} skipped")

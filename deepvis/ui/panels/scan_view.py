@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -16,6 +17,7 @@ from deepvis.ui.panels.run_exports import bgrx_picture, export_name
 from deepvis.ui.views.image_view import ImageView
 
 _LIST_WIDTH = 380
+_NOTHING_YET = "The first patches come with the first block of pictures"
 _BOTH = 440
 """Narrower than this, the list alone is shown."""
 
@@ -54,11 +56,15 @@ class ScanView(QWidget):
     def show_update(self, update: RunUpdate) -> None:
         """Show the strongest patches so far."""
         self._update = update
-        self.picture.set_picture(update.image)
+        blank = bool(np.ptp(update.image) == 0)
+        if blank:
+            self.picture.set_placeholder(_NOTHING_YET)
+        self.picture.set_picture(None if blank else update.image)
 
     def set_hint(self, text: str) -> None:
         """What is written while nothing was run."""
-        self.picture.set_placeholder(text)
+        if self._update is None:
+            self.picture.set_placeholder(text)
 
     def export_picture(self) -> UInt8Array | None:
         """The patches as they are shown, uint8 (H, W, 4) BGRX, or None."""

@@ -77,8 +77,13 @@ class ImageView(QWidget):
         self._fitted = None
         self.update()
 
-    def set_placeholder(self, text: str) -> None:
+    @property
+    def placeholder(self) -> str:
         """What is written while there is no picture."""
+        return self._placeholder
+
+    def set_placeholder(self, text: str) -> None:
+        """Write this while there is no picture."""
         if text != self._placeholder:
             self._placeholder = text
             self.update()
