@@ -72,7 +72,7 @@ def hits(net: Network, boxed: Boxed, values: FloatArray) -> bool:
     top, left, bottom, right = net.preprocessing.placement(*boxed.image.shape[:2]).seen
     y = top + (row + 0.5) * (bottom - top) / values.shape[0]
     x = left + (column + 0.5) * (right - left) / values.shape[1]
-    return boxed.box[0] <= y < boxed.box[2] and boxed.box[1] <= x < boxed.box[3]
+    return bool(boxed.box[0] <= y < boxed.box[2] and boxed.box[1] <= x < boxed.box[3])
 
 
 def centre(net: Network, image: UInt8Array, target: int) -> FloatArray:
@@ -111,23 +111,29 @@ def contestants(net: Network) -> dict[str, Map]:
             net, image, target, layer
         )
     named["guided Grad-CAM"] = lambda net, image, target: magnitude(methods.guided_grad_cam(net, image, target))
-    named["occlusion"] = lambda net, image, target: (
+    named["occlusion, logit, window of a seventh"] = lambda net, image, target: (
         methods.occlusion(net, image, target, batch=32, precision="auto").drop
+    )
+    third = round(min(net.input_size) * 0.31)
+    named["occlusion, probability, window of a third"] = lambda net, image, target: (
+        methods.occlusion(
+            net, image, target, patch=third, stride=third // 2, batch=32, precision="auto"
+        ).probability_drop
     )
     return named
 
 
 def play(
     net: Network, data: Path, count: int, largest: float, seed: int, wanted: Sequence[str] = ()
-) -> tuple[dict[str, int], int, int]:
-    """Hits by method, the number of pictures in the game, and how many were looked at to find them.
+) -> tuple[dict[str, list[bool]], int]:
+    """Of each method, whether it hit in each picture of the game; and how many were looked at to find these.
 
     ``wanted``: beginnings of the names of methods that play beside the baseline; none: all of them.
     """
     games = contestants(net)
     if wanted:
         games = {name: game for name, game in games.items() if name.lower().startswith(("centre", *wanted))}
-    scores = dict.fromkeys(games, 0)
+    scores: dict[str, list[bool]] = {name: [] for name in games}
     played, seen = 0, 0
     for boxed in boxed_pictures(data, largest, seed):
         if played == count:
@@ -137,11 +143,12 @@ def play(
         if int(net.logits(boxed.image).argmax()) != target:
             continue
         played += 1
-        if played % 50 == 0:
-            print(f"{played} pictures: {scores}", file=sys.stderr, flush=True)
         for name, game in games.items():
-            scores[name] += hits(net, boxed, game(net, boxed.image, target))
-    return scores, played, seen
+            scores[name].append(hits(net, boxed, game(net, boxed.image, target)))
+        if played % 50 == 0:
+            told = ", ".join(f"{name} {sum(score)}" for name, score in scores.items())
+            print(f"{played} pictures: {told}", file=sys.stderr, flush=True)
+    return scores, seen
 
 
 def main() -> None:
@@ -161,7 +168,7 @@ def main() -> None:
     net = deepvis.load(options.network)
     if options.bf16:
         net = net.converted(torch.bfloat16, channels_last=True)
-    scores, played, seen = play(
+    scores, seen = play(
         net,
         options.data,
         options.pictures,
@@ -169,13 +176,19 @@ def main() -> None:
         options.seed,
         [name.lower() for name in options.methods],
     )
+    baseline = next(iter(scores.values()))
+    played = len(baseline)
     print(f"{played} pictures, of {seen} with a box of at most {options.largest_box:g} of the picture; {net!r}\n")
-    print("| method | maximum inside the box |\n|---|---|")
+    print("| method | maximum inside the box | won and lost against the centre |\n|---|---|---|")
     for name, score in scores.items():
-        share = score / played
-        print(f"| {name} | {share:.3f} ± {math.sqrt(share * (1 - share) / played):.3f} |")
+        share = sum(score) / played
+        won = sum(mine and not its for mine, its in zip(score, baseline, strict=True))
+        lost = sum(its and not mine for mine, its in zip(score, baseline, strict=True))
+        against = "–" if score is baseline else f"{won}, {lost}"
+        print(f"| {name} | {share:.3f} ± {math.sqrt(share * (1 - share) / played):.3f} | {against} |")
     if options.json:
-        record = {"network": net.name, "hash": net.hash, "pictures": played, "seen": seen, "hits": scores}
+        hit = {name: sum(score) for name, score in scores.items()}
+        record = {"network": net.name, "hash": net.hash, "pictures": played, "seen": seen, "hits": hit}
         Path(options.json).write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
