@@ -54,7 +54,7 @@ class Inversion:
     finished. The last update's ``result`` is the best picture; of several layers the strip of the paper, original
     first, with the pictures by layer in ``images``, and the figures by layer (``feature_error conv3``).
 
-    Continued, it makes more steps on the only layer; a strip cannot be continued.
+    Continued, it makes more steps on the only layer, without such noise; a strip cannot be continued.
 
     Paper: Mahendran & Vedaldi 2014, *Understanding deep image representations by inverting them*.
     """
