@@ -151,6 +151,9 @@ def scaled(pixels: float) -> int:
     return max(1, round(pixels * _scale)) if pixels > 0 else round(pixels * _scale)
 
 
+_STYLED = "deepvis-styled"
+
+
 def apply_theme(app: QApplication, palette: Palette, scale: float = 1.0) -> None:
     """Give the application these colours and this size of type; every open window follows at once.
 
@@ -162,7 +165,10 @@ def apply_theme(app: QApplication, palette: Palette, scale: float = 1.0) -> None
     if scale < 0.5:
         raise ValueError(f"scale must be at least 0.5, not {scale}")
     _current, _scale = palette, scale
-    app.setStyle(QStyleFactory.create("Fusion"))
+    if app.property(_STYLED) is None:
+        # Once: each time it dresses every widget anew, as the style sheet below does.
+        app.setProperty(_STYLED, True)
+        app.setStyle(QStyleFactory.create("Fusion"))
     app.setPalette(_qt_palette(palette))
     body = _with_tabular_figures(QFont(app.font()))
     body.setPixelSize(scaled(BODY_SIZE))

@@ -57,6 +57,16 @@ def test_applying_a_theme_recolours_widgets_and_tells_listeners(qtbot: QtBot, qa
     assert label.palette().color(label.foregroundRole()) == QColor(theme.LIGHT.quiet)
 
 
+def test_another_theme_dresses_widgets_once_and_not_by_style_and_sheet(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theme.apply_theme(qapp, theme.DARK)
+    monkeypatch.setattr(theme, "QStyleFactory", None)
+    theme.apply_theme(qapp, theme.LIGHT)
+    assert theme.current() is theme.LIGHT
+    theme.apply_theme(qapp, theme.DARK)
+
+
 def test_presentation_mode_shows_body_text_at_twenty_pixels(qapp: QApplication) -> None:
     theme.apply_theme(qapp, theme.DARK, theme.PRESENTATION_SCALE)
     try:
