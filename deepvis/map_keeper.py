@@ -68,7 +68,7 @@ class MapKeeper:
         self._closing = False
         self._infos: tuple[MapInfo, ...] = ()
         self._open: OpenMap | None = None
-        self._placer: tuple[str, Placer] | None = None
+        self._placer: tuple[OpenMap, Placer] | None = None
         self._frames: Mailbox[tuple[str, int, FloatArray]] = Mailbox()
         self.reader = threading.Thread(target=self._read, name="deepvis-maps", daemon=True)
         self.placing = threading.Thread(target=self._place, name="deepvis-placing", daemon=True)
@@ -252,8 +252,9 @@ class MapKeeper:
         found = self._open
         if found is None or found.content.info.folder != folder:
             return None
-        if self._placer is None or self._placer[0] != folder:
-            self._placer = (folder, found.placer())
+        # A map that was made anew lies in the same folder.
+        if self._placer is None or self._placer[0] is not found:
+            self._placer = (found, found.placer())
         began = time.perf_counter()
         made = self._placer[1].place(features)
         spent = 1000 * (time.perf_counter() - began)

@@ -113,6 +113,24 @@ def test_frames_are_placed_and_the_newest_is_never_left_out(
     assert events.wait(MapPlaced, lambda event: event.frame == 42).nearest[0] == 5
 
 
+def test_a_map_that_was_made_anew_is_placed_in_as_it_is_now(keeper: MapKeeper, events: Events, map_folder: str) -> None:
+    keeper.open(map_folder)
+    content = events.wait(MapOpened).content
+    assert content is not None
+    features = np.array(Library(content.info.library).features)
+    keeper.place(map_folder, 1, features[7])
+    before = events.wait(MapPlaced).point
+    assert before is not None
+    path = Path(map_folder) / "points.npy"
+    np.save(path, np.load(path) + np.float32(500))
+    keeper.open(map_folder)
+    events.wait(MapOpened)
+    keeper.place(map_folder, 2, features[7])
+    after = events.wait(MapPlaced).point
+    assert after is not None
+    np.testing.assert_allclose(np.array(after) - np.array(before), 500, atol=5)
+
+
 def test_pictures_come_whole_as_the_network_saw_them_and_as_files(
     keeper: MapKeeper, events: Events, map_folder: str, picture_folder: Path
 ) -> None:
