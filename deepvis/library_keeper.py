@@ -77,7 +77,7 @@ class LibraryKeeper:
         self._infos: tuple[LibraryInfo, ...] = ()
         self._chosen: dict[str, str] = {}
         self._open: OrderedDict[str, Library] = OrderedDict()
-        self._records: OrderedDict[tuple[str, int, str], LayerRecord] = OrderedDict()
+        self._records: OrderedDict[tuple[str, float, int, str], LayerRecord] = OrderedDict()
         self._layers: OrderedDict[tuple[object, ...], LayerPatches] = OrderedDict()
         self._backs: OrderedDict[tuple[object, ...], PatchBack] = OrderedDict()
         self._cache = PatchCache()
@@ -397,8 +397,8 @@ class LibraryKeeper:
         info = self.serving(network_hash)
         if info is None or layer not in info.layers:
             return None
-        library = self._library(info.folder, info.revision)
-        key = (info.folder, library.revision, layer)
+        library = self._library(info.folder)
+        key = (info.folder, library.created, library.revision, layer)
         record = self._records.get(key)
         if record is None:
             record = self._records[key] = library.layer(layer)
@@ -407,10 +407,14 @@ class LibraryKeeper:
         self._records.move_to_end(key)
         return library, record
 
-    def _library(self, folder: str, revision: int = -1) -> Library:
-        """An open library that is at least of this revision."""
-        known = self._open.get(folder)
-        if known is None or known.revision < revision:
+    def _library(self, folder: str) -> Library:
+        """The library of a folder, open, as far written at least as the list says."""
+        known, info = self._open.get(folder), self._info(folder)
+        # One that was begun anew counts its revisions from the first again.
+        newer = (
+            info is not None and known is not None and (known.created, known.revision) < (info.created, info.revision)
+        )
+        if known is None or newer:
             from deepvis.backend.library import Library
 
             pictures = None if known is None else self._set_of(known)

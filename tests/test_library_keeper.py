@@ -46,6 +46,7 @@ class MadeUp:
 
     def __init__(self, folder: str | Path, pictures: Any = None) -> None:
         self.folder = Path(folder)
+        self.created = type(self).created
         self.read: list[tuple[int, int]] = []
         self.broken: set[int] = set()
 
@@ -155,6 +156,35 @@ def test_a_scan_that_begins_serves_with_what_it_has(stage: Stage, infos: list[Li
     stage.keeper.want_unit(NETWORK, "conv4", 0)
     stage.until(lambda: stage.of(UnitStatistics))
     assert len(stage.of(LibrariesChanged)) == told
+
+
+def test_a_library_that_was_begun_anew_is_read_anew(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, infos: list[LibraryInfo]
+) -> None:
+    def told() -> list[float]:
+        count = len(stage.of(UnitStatistics))
+        stage.keeper.want_unit(NETWORK, "conv4", 0)
+        stage.until(lambda: len(stage.of(UnitStatistics)) > count)
+        return [float(stage.of(UnitStatistics)[-1].maximum)]
+
+    infos[:] = [library_info("/libraries/one", created=1.0, revision=3)]
+    stage.keeper.refresh()
+    assert told() == [4.0]
+    record = MadeUp.layer
+
+    def stronger(library: MadeUp, name: str) -> Any:
+        found = record(library, name)
+        found.maximum = found.maximum + 5
+        return found
+
+    # Its second scan has come as far as the one before it.
+    monkeypatch.setattr(MadeUp, "layer", stronger)
+    monkeypatch.setattr(MadeUp, "created", 2.0)
+    infos[:] = [library_info("/libraries/one", created=2.0, revision=3)]
+    listed = len(stage.of(LibrariesChanged))
+    stage.keeper.refresh()
+    stage.until(lambda: len(stage.of(LibrariesChanged)) > listed)
+    assert told() == [9.0]
 
 
 def test_while_the_engine_is_busy_other_units_are_read(stage: Stage) -> None:

@@ -67,9 +67,9 @@ class LayerLibrary(QObject):
             asked: tuple[object, ...] = ()
         elif look.show == "patches":
             side = self._wanted_side()
-            asked = ("patches", info.folder, info.revision, layer, look.patches, side)
+            asked = ("patches", info.folder, info.created, info.revision, layer, look.patches, side)
         elif look.show == "correlation":
-            asked = ("correlation", info.folder, info.revision, layer, look.clustered)
+            asked = ("correlation", info.folder, info.created, info.revision, layer, look.clustered)
         else:
             # What was there may still serve when it is wanted again.
             return

@@ -82,7 +82,7 @@ class UnitLibrary(QObject):
         """Ask for what the look wants, if it is something else than before."""
         key, info, look = self.key, self.info, self._state.look
         has = key is not None and self.layer is not None
-        asked = (key, info.folder, info.revision) if has and info is not None else (key,)
+        asked = (key, info.folder, info.created, info.revision) if has and info is not None else (key,)
         if asked[:2] != self._asked[:2]:
             self.statistics, self.patches = None, None
             self._backs = {}
