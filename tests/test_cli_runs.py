@@ -376,3 +376,23 @@ def test_a_picture_must_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "sample:cat" in capsys.readouterr().err
     assert cli.main(["dream", "sample:dog", "-o", str(tmp_path / "o.png")]) == 2
     assert "no sample 'dog'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["cat.jpg", "cat.png"])
+def test_a_picture_that_no_run_made_is_refused_with_what_to_name(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / name)
+    assert cli.main(["dream", "-o", str(tmp_path / "out.png"), "--repeat", str(tmp_path / name)]) == 2
+    said = capsys.readouterr().err
+    assert said.strip().endswith(f"{name} holds no run: name a .json that --json wrote, or the .png that a run made")
+
+
+def test_a_folder_without_pictures_is_said_in_whole_sentences(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert cli.main(["invert", str(tmp_path / "empty"), "-o", str(tmp_path / "out"), *RANDOM]) == 1
+    said = capsys.readouterr().err
+    assert "empty holds no pictures: No file in this folder" in said
+    assert said.strip().endswith("Name a picture, or a folder that holds some.")

@@ -43,7 +43,11 @@ def picture_jobs(name: str, output: str) -> Iterator[tuple[Path, str, Path]]:
 
     entries = pictures_in(source)
     if not entries:
-        raise SourceError("There are no pictures", f"{source} holds none", "Name a folder with pictures")
+        raise SourceError(
+            f"{source} holds no pictures",
+            "No file in this folder, or in a folder within it, has the name of a picture.",
+            "Name a picture, or a folder that holds some.",
+        )
     folder = Path(output).expanduser()
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file: for a folder of pictures name a folder to write to")

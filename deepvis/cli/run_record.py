@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from deepvis.backend.network import Network
     from deepvis.messages import NetworkSpec, RunResult
 
+_WHERE_RUNS_ARE = "name a .json that --json wrote, or the .png that a run made"
 _NETWORK_OPTIONS = ("weights", "labels", "input_size", "mean", "std")
 
 
@@ -77,12 +78,12 @@ def read_record(path: str) -> Record:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
     except ValueError as error:
-        raise UsageError(f"{path} holds no run: {error}") from error
+        raise UsageError(f"{path} holds no run: {_WHERE_RUNS_ARE}") from error
     if not isinstance(content, dict) or not isinstance(content.get("run"), str):
-        raise UsageError(f"{path} holds no run: name a file that --json wrote, or a picture that a run made")
+        raise UsageError(f"{path} holds no run: {_WHERE_RUNS_ARE}")
     options = content.get("options") or {}
     if not isinstance(options, dict):
-        raise UsageError(f"{path} holds no run: its options are no table of names and values")
+        raise UsageError(f"{path} holds no run: its options are damaged; {_WHERE_RUNS_ARE}")
     network = content.get("network_options") or _of_gallery(content.get("network_spec")) or {}
     network = network or {"model": content.get("network")}
     return Record(

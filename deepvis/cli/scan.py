@@ -255,7 +255,11 @@ def _tell(library: Library, last: RunUpdate, *, as_json: bool) -> int:
         }
         print(json.dumps(facts, indent=1))
     else:
-        print(f"{library.folder}: {read} pictures, {len(library.layers)} layers")
+        pictures, layers = (
+            f"{number} {what}{'' if number == 1 else 's'}"
+            for number, what in ((read, "picture"), (len(library.layers), "layer"))
+        )
+        print(f"{library.folder}: {pictures}, {layers}")
         print(f"{figures['units']:.0f} units, of which {figures['dead_units']:.0f} are above zero in no picture")
         if last.note:
             print(last.note)
