@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import lzma
 import os
 import re
@@ -147,17 +148,34 @@ class ZipSet(PictureSet):
         file = self._file
         if _identity(os.fstat(file.fileno())) != self._identity:
             raise zipfile.BadZipFile("the zip has changed")
-        file.seek(int(member["offset"]))
-        header = file.read(_LOCAL_HEADER)
-        if len(header) < _LOCAL_HEADER or header[:4] != b"PK\x03\x04":
-            raise zipfile.BadZipFile("there is no file at its place")
-        file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), os.SEEK_CUR)
+        offset, packed, size, crc, method, _ = member.tolist()
+        return _content(file, offset, packed, size, crc, method)
+
+
+def _content(file: IO[bytes], offset: int, packed: int, size: int, crc: int, method: int) -> bytes:
+    """One file of a zip, which takes no more memory than it is said to unpack to, whatever is in it."""
+    file.seek(offset)
+    header = file.read(_LOCAL_HEADER)
+    if len(header) < _LOCAL_HEADER or header[:4] != b"PK\x03\x04":
+        raise zipfile.BadZipFile("there is no file at its place")
+    file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), os.SEEK_CUR)
+    if method not in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         info = zipfile.ZipInfo()
-        info.compress_type, info.CRC = int(member["method"]), int(member["crc"])
-        info.compress_size, info.file_size = int(member["packed"]), int(member["size"])
+        info.compress_type, info.CRC, info.compress_size, info.file_size = method, crc, packed, size
         with zipfile.ZipExtFile(file, "r", info) as content:
-            # Never more than it is said to be: what unpacks to more is not to fill the memory.
-            return content.read(info.file_size)
+            return content.read(size)
+    # Of these two zipfile unpacks each piece as a whole.
+    data = file.read(packed)
+    if method == zipfile.ZIP_BZIP2:
+        found = bz2.BZ2Decompressor().decompress(data, size + 1)
+    else:
+        end = 4 + int.from_bytes(data[2:4], "little")
+        # The header of .lzma files: the same properties, then a length, which all ones leave open.
+        alone = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=LARGEST)
+        found = alone.decompress(data[4:end] + b"\xff" * 8 + data[end:], size + 1)
+    if len(found) != size or zlib.crc32(found) != crc:
+        raise zipfile.BadZipFile("it is not what the zip says of it")
+    return found
 
 
 @dataclass
@@ -171,15 +189,14 @@ class _Listing:
     annotations: dict[str, dict[str, str]] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
 
-    def add(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+    def add(self, file: IO[bytes], info: zipfile.ZipInfo) -> None:
         """Note one entry, if it is a picture or tells classes."""
         *folders, name = info.filename.replace("\\", "/").split("/")
         folders = [part for part in folders if part not in ("", ".")]
         folder = "/".join(folders)
         if name == "val_annotations.txt" and info.file_size < LARGEST and not info.flag_bits & 1:
             try:
-                with archive.open(info) as content:
-                    table = content.read(info.file_size).decode("utf-8", "replace")
+                table = _content(file, *_member(info)[:-1]).decode("utf-8", "replace")
             except _BROKEN:
                 self.unread.append(info.filename)
                 return
@@ -200,7 +217,7 @@ def _list(path: str, title: str, progress: Progress | None) -> tuple[_Listing, t
             for count, info in enumerate(archive.infolist()):
                 if progress is not None and count % _TELL_EVERY == 0:
                     progress(count)
-                listing.add(archive, info)
+                listing.add(file, info)
             return listing, _identity(os.fstat(file.fileno()))
     except _BROKEN as error:
         raise SourceError(

@@ -149,8 +149,9 @@ def test_the_zips_of_a_folder_are_one_set(tmp_path: Path) -> None:
     assert open_set(pictures.spec).fingerprint == pictures.fingerprint
 
 
-def test_a_file_that_unpacks_to_more_than_it_says_takes_no_more_memory(tmp_path: Path) -> None:
-    path = pack(tmp_path / "set.zip", {"a.png": bytes(80_000_000)})
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_file_that_unpacks_to_more_than_it_says_takes_no_more_memory(tmp_path: Path, method: int) -> None:
+    path = pack(tmp_path / "set.zip", {"a.png": bytes(80_000_000)}, method)
     packed = bytearray(path.read_bytes())
     entry = packed.find(b"PK\x01\x02")
     packed[entry + 24 : entry + 28] = (1000).to_bytes(4, "little")
@@ -160,7 +161,7 @@ def test_a_file_that_unpacks_to_more_than_it_says_takes_no_more_memory(tmp_path:
     try:
         with pytest.raises(SourceError, match="damaged"):
             pictures.read(0)
-        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()
 
