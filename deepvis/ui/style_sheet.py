@@ -67,8 +67,8 @@ QPushButton[role="section"]:hover { color: $accent_text; }
 QPushButton[role="section"]:focus { border-color: $accent; }
 QPushButton[role="link"] { background: transparent; color: $accent_text; text-align: left; }
 QPushButton::menu-indicator, QToolButton::menu-indicator {
-    image: url($arrow_down); width: ${px12}px; subcontrol-position: right center; subcontrol-origin: padding;
-    right: ${px4}px;
+    image: url($arrow_down); width: ${px12}px; height: ${px12}px; subcontrol-position: right center;
+    subcontrol-origin: padding; right: ${px4}px;
 }
 QToolButton[popupMode="2"], QToolButton[popupMode="InstantPopup"] { padding-right: ${px20}px; }
 
