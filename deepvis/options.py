@@ -70,11 +70,11 @@ class Option:
         # Nobody reads the largest number that 64 bits hold.
         bounded = self.maximum is not None and self.maximum < 2**53
         if self.minimum is not None and self.maximum is not None and bounded:
-            parts.append(f"{self.minimum:g} to {self.maximum:g}")
+            parts.append(f"{_figure(self.minimum)} to {_figure(self.maximum)}")
         elif self.minimum is not None:
-            parts.append(f"at least {self.minimum:g}")
+            parts.append(f"at least {_figure(self.minimum)}")
         elif self.maximum is not None and bounded:
-            parts.append(f"at most {self.maximum:g}")
+            parts.append(f"at most {_figure(self.maximum)}")
         if self.unit and parts and self.choices is None:
             parts[-1] += f" {self.unit}"
         return " or ".join(parts)
@@ -252,6 +252,12 @@ def _check_range(item: Option, value: numbers.Real) -> None:
 def _allowed(item: Option) -> str:
     text = item.range_text
     return f": it is {text}" if text else ""
+
+
+def _figure(value: float) -> str:
+    """A number as a person writes it, ``2,000,000`` and not ``2e+06``."""
+    counted = float(value).is_integer() and 100_000 <= abs(value) < 2**53
+    return f"{int(value):,}" if counted else f"{value:g}"
 
 
 def _kind_text(item: Option) -> str:

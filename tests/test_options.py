@@ -39,6 +39,8 @@ def test_forms_and_commands_learn_everything_from_the_dataclass():
     assert found["flag"].kinds == ("bool",)
     assert dataclasses.replace(found["rate"], minimum=0, maximum=2**63 - 1, unit="").range_text == "at least 0"
     assert found["rate"].range_text == "at least 0 px"
+    many = dataclasses.replace(found["rate"], minimum=10, maximum=2_000_000, unit="")
+    assert many.range_text == "10 to 2,000,000"
     assert found["fill"].range_text == "black or grey or 0 to 255"
 
 
