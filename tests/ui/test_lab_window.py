@@ -123,6 +123,24 @@ def test_a_run_is_started_with_the_keyboard_alone(window: MainWindow, backend: F
     assert (name, options["target"], image) == ("class_image", LABELS.index("tractor"), None)
 
 
+def test_start_with_nothing_named_takes_the_unit_that_is_looked_at(lab: MainWindow, backend: FakeBackend) -> None:
+    panel, look = lab.lab.panels["class_image"], lab.state.look
+    assert look.layer is not None
+    assert look.unit is not None
+    panel.begin()
+    options = calls(backend, "start_run")[-1][2]
+    assert (options["target"], options["layer"], options["unit"]) == (None, look.layer, look.unit)
+    assert panel.form.fields["layer"].value == look.layer
+
+
+def test_start_keeps_the_class_that_is_named(lab: MainWindow, backend: FakeBackend) -> None:
+    panel = lab.lab.panels["class_image"]
+    panel.form.set_values({"target": "tractor"})
+    panel.begin()
+    options = calls(backend, "start_run")[-1][2]
+    assert (options["target"], options["layer"], options["unit"]) == (LABELS.index("tractor"), None, None)
+
+
 def test_keys_pause_continue_cancel_and_go_on(lab: MainWindow, backend: FakeBackend) -> None:
     panel = lab.lab.panels["class_image"]
     press(lab, Qt.Key.Key_Return, CTRL)

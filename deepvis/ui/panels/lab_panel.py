@@ -28,7 +28,7 @@ KINDS: tuple[RunKind, ...] = (
     RunKind(
         "class_image",
         "Class image",
-        "Choose a class or use the chosen unit, then press Start to see what the network is looking for",
+        "Choose a class, or none for the chosen unit, then press Start to see what the network is looking for",
         partial(PicturesView, "class image"),
         plots="probability",
     ),

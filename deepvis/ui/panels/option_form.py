@@ -73,6 +73,16 @@ class OptionForm(QWidget):
                 field.set_offer(offer)
         self._follow_layer()
 
+    def names_nothing(self) -> bool:
+        """Whether it asks for a class, a layer or a unit, and none of them is named yet."""
+        asked = {"class", "layer", "unit"}
+        if not asked <= self._roles:
+            return False
+        try:
+            return all(field.value is None for field in self.fields.values() if field.option.role in asked)
+        except ValueError:
+            return False  # What is named is not allowed, which values() says.
+
     def use_chosen_unit(self) -> bool:
         """Name the layer and the unit that are chosen in the window; False where no option takes them."""
         offer, used = self._offer, False

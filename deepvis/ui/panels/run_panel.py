@@ -231,6 +231,9 @@ class RunPanel(QWidget):
         if missing:
             self._say_error(missing)
             return None
+        if self.form.names_nothing():
+            # A run of nothing would only fail; the unit that is looked at is what is meant, and the form shows it.
+            self.form.use_chosen_unit()
         try:
             options = self.form.values()
         except ValueError as error:
