@@ -28,7 +28,7 @@ from deepvis.backend.library.shelf import default_folder
 from deepvis.backend.library.state import current_states, remove_states
 from deepvis.backend.library.writer import LibraryWriter, begin, merge_all, temporary_folder
 from deepvis.backend.network import Network
-from deepvis.backend.picture_sets import BLOCK, PictureSet, decode_blocks
+from deepvis.backend.picture_sets import BLOCK, PictureSet, poll_blocks
 from deepvis.backend.runs.precision import in_precision
 from deepvis.messages import RunUpdate, UInt8Array
 from deepvis.options import option_values
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _FEW = 128
 """Pictures that are decoded in this process: others would take longer to start than they save."""
 _MOST_WORKERS = 8
+_PATIENCE = 0.1
+"""Seconds that a step waits for pictures to be decoded; a live view goes on between steps."""
 _LOOK_AT_OTHERS = 3.0
 """Seconds between two looks at how far the other processes are."""
 _TOLD_NOTES = 3
@@ -66,6 +68,7 @@ class Scan:
         self._processes = Processes.current()
         self._lock: WriterLock | None = None
         self._probed: tuple[str, Network] | None = None
+        self._rate = 0.0
 
     def steps(self) -> Iterator[RunUpdate]:
         """An update a batch."""
@@ -78,7 +81,7 @@ class Scan:
             del writer  # with what it holds in memory
             self._processes.wait()
             self._processes.from_first(lambda: merge_all(start.folder, manifest))
-            yield self._last(start.folder)
+            yield self._last(start.folder, self._rate)
         finally:
             if self._lock is not None:
                 self._lock.release()
@@ -176,15 +179,21 @@ class Scan:
         scanner = Scanner(self._network(manifest), writer, np.asarray(self._source.labels, np.int32))
         told = _Told(start, manifest, writer, scanner, self._processes)
         workers = self._workers(len(share))
-        decoded = decode_blocks(self._source, manifest.preprocessing, manifest.fit, share, workers)
+        decoded = poll_blocks(self._source, manifest.preprocessing, manifest.fit, share, workers, _PATIENCE)
         try:
             with contextlib.closing(decoded):
                 for block in decoded:
+                    if block is None:
+                        yield told.update(0)
+                        told.resume()
+                        continue
                     for through in scanner.scan(block):
                         whole = through == len(block.pixels)
                         if whole and writer.due:
                             writer.checkpoint()
-                        yield told.update(0 if whole else through)
+                        update = told.update(0 if whole else through)
+                        self._rate = update.metrics["pictures_per_second"]
+                        yield update
                         told.resume()
         finally:
             # Also where the run is closed or interrupted; a block that was not finished is left out.
@@ -202,7 +211,7 @@ class Scan:
         wanted = cores // 2 if self._net.device.type == "cpu" else cores
         return min(max(wanted, 1), _MOST_WORKERS, blocks)
 
-    def _last(self, folder: Path) -> RunUpdate:
+    def _last(self, folder: Path, rate: float) -> RunUpdate:
         library = Library(folder, self._source)
         result = result_of(library, self._options, self._net)
         notes = list(self._source.notes[:_TOLD_NOTES])
@@ -211,7 +220,11 @@ class Scan:
         if result.facts["not_finite"]:
             notes.append(f"{result.facts['not_finite']} units answered some pictures with values that are not finite")
         detail = {"library": str(folder), "revision": library.revision}
-        metrics = {"pictures": float(library.count), "skipped": float(len(library.skipped)), "pictures_per_second": 0.0}
+        metrics = {
+            "pictures": float(library.count),
+            "skipped": float(len(library.skipped)),
+            "pictures_per_second": rate,
+        }
         return RunUpdate(library.total, library.total, result.image, metrics, result, detail, note=" ".join(notes))
 
 

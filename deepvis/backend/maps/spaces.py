@@ -84,7 +84,7 @@ def _leading(matrix: Float64Array, count: int) -> tuple[Float64Array, Float64Arr
         # A fixed beginning, so that the same features give the same space.
         values, vectors = eigsh(matrix, k=count, v0=np.ones(width) / np.sqrt(width))
     else:
-        from scipy.linalg import eigh
-
-        values, vectors = eigh(matrix, subset_by_index=(width - count, width - 1))
+        # SciPy's, which finds no more than is wanted, holds up every other thread meanwhile.
+        values, vectors = np.linalg.eigh(matrix)
+        values, vectors = values[width - count :], vectors[:, width - count :]
     return np.maximum(values, 0)[::-1], vectors[:, ::-1]

@@ -15,8 +15,8 @@ Importing this package imports neither torch nor a codec; what a set needs is im
 
 from __future__ import annotations
 
-from deepvis.backend.picture_sets.blocks import BLOCK, Block, block_count, decode_block, decode_blocks
+from deepvis.backend.picture_sets.blocks import BLOCK, Block, block_count, decode_block, decode_blocks, poll_blocks
 from deepvis.backend.picture_sets.opening import open_set
 from deepvis.backend.picture_sets.picture_set import PictureSet
 
-__all__ = ["BLOCK", "Block", "PictureSet", "block_count", "decode_block", "decode_blocks", "open_set"]
+__all__ = ["BLOCK", "Block", "PictureSet", "block_count", "decode_block", "decode_blocks", "open_set", "poll_blocks"]

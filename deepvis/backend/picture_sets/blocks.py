@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
@@ -92,14 +93,22 @@ def decode_blocks(
     SourceError : the set as a whole is gone or has changed, or a process has died. ValueError : the set cannot be sent
     to processes.
     """
+    with contextlib.closing(poll_blocks(pictures, preprocessing, fit, blocks, workers, None)) as polled:
+        yield from (block for block in polled if block is not None)
+
+
+def poll_blocks(
+    pictures: PictureSet,
+    preprocessing: Preprocessing,
+    fit: Fit,
+    blocks: Iterable[int],
+    workers: int,
+    patience: float | None,
+) -> Generator[Block | None, None, None]:
+    """As :func:`decode_blocks`, but None comes whenever processes have not decoded a block within ``patience``, in
+    seconds (None: they are waited for): they take seconds to start on a busy computer."""
     if workers < 0:
         raise ValueError(f"workers is a number of processes, 0 or more; got {workers}")
-    return _decoded(pictures, preprocessing, fit, blocks, workers)
-
-
-def _decoded(
-    pictures: PictureSet, preprocessing: Preprocessing, fit: Fit, blocks: Iterable[int], workers: int
-) -> Generator[Block, None, None]:
     # A program frozen into one file has no interpreter to start.
     if workers == 0 or getattr(sys, "frozen", False) or not sys.executable:
         for index in blocks:
@@ -108,4 +117,4 @@ def _decoded(
     from deepvis.backend.picture_sets.worker_pool import WorkerPool
 
     with WorkerPool((pictures, preprocessing, fit), workers) as pool:
-        yield from pool.decode(blocks)
+        yield from pool.decode(blocks, patience)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import IO, TYPE_CHECKING
 
 from deepvis.backend.sources.source import SourceError
@@ -77,15 +77,18 @@ class WorkerPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def decode(self, blocks: Iterable[int]) -> Iterator[Block]:
-        """The blocks in the order asked for, a few of them decoded ahead. Raises SourceError where a process dies."""
+    def decode(self, blocks: Iterable[int], patience: float | None = None) -> Iterator[Block | None]:
+        """The blocks in the order asked for, a few of them decoded ahead. Raises SourceError where a process dies.
+
+        With ``patience``, in seconds, None comes whenever a block has not come in that time.
+        """
         waiting: deque[Future[Block]] = deque()
         for index in blocks:
             waiting.append(self._threads.submit(self._decode, index))
             if len(waiting) >= self._count * _AHEAD:
-                yield waiting.popleft().result()
+                yield from _result(waiting.popleft(), patience)
         while waiting:
-            yield waiting.popleft().result()
+            yield from _result(waiting.popleft(), patience)
 
     @property
     def processes(self) -> tuple[int, ...]:
@@ -106,6 +109,12 @@ class WorkerPool:
             return worker.decode(index)
         finally:
             self._idle.put(worker)
+
+
+def _result(block: Future[Block], patience: float | None) -> Iterator[Block | None]:
+    while not wait([block], patience).done:
+        yield None
+    yield block.result()
 
 
 class _Worker:

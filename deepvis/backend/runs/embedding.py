@@ -6,7 +6,7 @@ Paper: van der Maaten & Hinton 2008, "Visualizing data using t-SNE"; as maps of 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -23,12 +23,15 @@ from deepvis.backend.maps.store import map_folder, write_map
 from deepvis.backend.maps.tsne import EARLY_ITERATIONS, FEWEST, Tsne, few_points, perplexity_for
 from deepvis.backend.network import Network
 from deepvis.backend.runs.base import Needs
+from deepvis.backend.runs.beside import Found, beside
+from deepvis.backend.runs.opening import opened
 from deepvis.map_layout import spread
 from deepvis.messages import FloatArray, MapInfo, MapPictures, RunResult, RunUpdate, UInt8Array
 from deepvis.options import check_options, option, option_values
 
 if TYPE_CHECKING:
     from deepvis.backend.library import Library
+    from deepvis.backend.picture_sets import PictureSet
 
 _PURITY_OF = 10
 _FEATURE_STEPS = 150
@@ -116,7 +119,7 @@ class Embedding:
                     break
                 yield told.features(share, f"the features of {layer}")
         check_features(features, told.pictures.titles)
-        space = FeatureSpace.fit(features, self.metric)
+        space = yield from told.meanwhile(_FEATURE_STEPS, lambda: FeatureSpace.fit(features, self.metric))
         points, divergence = yield from self._lay_out(space.prepare(features), told)
         folder = map_folder(library.folder, layer, option_values(self))
         info = MapInfo(
@@ -144,12 +147,16 @@ class Embedding:
             return pictures
         if isinstance(pictures, str | Path) and is_library(Path(pictures)):
             return Library(pictures)
-        from deepvis.backend.picture_sets import open_set
         from deepvis.backend.runs.patch_scan import PatchScan
 
-        source = open_set(pictures)
-        if not len(source):
-            raise ValueError(f"{source.title or 'the set'} holds no pictures; choose another folder, zip or video")
+        opening = opened(pictures)
+        while True:
+            try:
+                found = next(opening)
+            except StopIteration as end:
+                source: PictureSet = end.value
+                break
+            yield told.looking(found)
         folder = ""
         for update in PatchScan().steps(net, source):
             if update.result is not None:
@@ -190,7 +197,7 @@ class Embedding:
             seed=self.seed,
             threads=torch.get_num_threads(),
         )
-        tsne.prepare()
+        yield from told.meanwhile(_FEATURE_STEPS + _NEIGHBOUR_STEPS, tsne.prepare)
         divergence = _NAN
         for state in tsne.optimise():
             divergence = state.divergence
@@ -212,6 +219,10 @@ class _Told:
         self.library = ""
         self.note = ""
 
+    def looking(self, found: int) -> RunUpdate:
+        """A step of the search for the pictures."""
+        return self._update(0, note=f"Looking for pictures: {found:,} so far" if found else "Looking for pictures")
+
     def scan(self, update: RunUpdate) -> RunUpdate:
         """A step of the scan that computes the features."""
         share = update.step / max(1, update.total)
@@ -221,6 +232,17 @@ class _Told:
     def features(self, share: float, what: str) -> RunUpdate:
         """A step of the features of a layer."""
         return self._update(round(share * _FEATURE_STEPS), note=f"Computing {what}")
+
+    def meanwhile(self, step: int, work: Callable[[], Found]) -> Generator[RunUpdate, None, Found]:
+        """Steps that wait for work that takes seconds where there are many pictures; its result."""
+        waiting = beside(work, "map")
+        while True:
+            try:
+                next(waiting)
+            except StopIteration as end:
+                found: Found = end.value
+                return found
+            yield self._update(step)
 
     def neighbours(self, share: float) -> RunUpdate:
         """A step of the search for neighbours."""

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from deepvis.backend.network import Network
-from deepvis.backend.picture_sets import open_set
+from deepvis.backend.picture_sets import PictureSet
 from deepvis.backend.runs.base import Needs
+from deepvis.backend.runs.opening import opened
 from deepvis.messages import RunUpdate
 from deepvis.options import check_options, option
 
@@ -93,7 +96,19 @@ class PatchScan:
         # Imported here: it imports the runs' number formats, and either may be the first to be imported.
         from deepvis.backend.library.scan import Scan
 
-        source = open_set(pictures)
-        if not len(source):
-            raise ValueError(f"{source.title or 'the set'} holds no pictures: choose another folder, zip or video")
+        opening = opened(pictures)
+        while True:
+            try:
+                found = next(opening)
+            except StopIteration as end:
+                source: PictureSet = end.value
+                break
+            yield _looking(found)
         yield from Scan(self, net, source).steps()
+
+
+def _looking(found: int) -> RunUpdate:
+    """What is said while the set is opened."""
+    metrics = {"pictures": 0.0, "skipped": 0.0, "pictures_per_second": 0.0}
+    note = f"Looking for pictures: {found:,} so far" if found else "Looking for pictures"
+    return RunUpdate(0, max(1, found), np.full((64, 64, 3), 20, np.uint8), metrics, note=note)

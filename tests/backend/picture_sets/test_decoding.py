@@ -21,6 +21,7 @@ from deepvis.backend.picture_sets import (
     decode_block,
     decode_blocks,
     open_set,
+    poll_blocks,
     worker_pool,
 )
 from deepvis.backend.preprocessing import Preprocessing
@@ -129,6 +130,13 @@ def test_processes_end_when_the_consumer_stops_early(started: list[subprocess.Po
     blocks.close()  # type: ignore[attr-defined]
     assert len(started) == 2
     assert all(process.returncode is not None for process in started)
+
+
+def test_who_polls_need_not_wait_for_processes_that_start(started: list[subprocess.Popen[bytes]]) -> None:
+    arguments = (Numbered(100), FirstPixel(), "crop", [2, 0, 1], 1)
+    polled = list(poll_blocks(*arguments, patience=0.001))  # type: ignore[arg-type]
+    assert polled[0] is None, "no process starts as fast as that"
+    assert [block.index for block in polled if block is not None] == [2, 0, 1]
 
 
 def test_a_process_that_dies_gives_one_clear_error(started: list[subprocess.Popen[bytes]]) -> None:
