@@ -155,9 +155,9 @@ class Network:
         if self._labels is None:
             return tuple(f"class {index}" for index in range(self.classes))
         if len(self._labels) != self.classes:
+            given = f"{len(self._labels)} label{'s were' if len(self._labels) != 1 else ' was'} given"
             raise ValueError(
-                f"{len(self._labels)} labels were given for a network of {self.classes} classes; "
-                "give one label a class, in the order of the outputs"
+                f"{given} for a network of {self.classes} classes; give one label a class, in the order of the outputs"
             )
         return self._labels
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -143,7 +144,9 @@ def _show(display: ProgressDisplay, update: RunUpdate, told: set[str]) -> None:
     iteration = round(update.metrics["iteration"])
     share = update.step / max(update.total, 1)
     if iteration:
-        display.update("Map", f"iteration {iteration}, divergence {update.metrics['divergence']:.3f}", share)
+        divergence = update.metrics["divergence"]
+        told_of = f", divergence {divergence:.3f}" if math.isfinite(divergence) else ""
+        display.update("Map", f"iteration {iteration}{told_of}", share)
     else:
         display.update("Map", update.note or "looking for neighbours", share)
     if iteration and update.note and update.note not in told:

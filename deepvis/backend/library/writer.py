@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from deepvis.backend.library.state import STATE_NAME, State, clear_away, current
 
 if TYPE_CHECKING:
     from deepvis.backend.picture_sets import PictureSet
+    from deepvis.backend.preprocessing import Preprocessing
 
 _SHORTEST = 5.0
 """Seconds between two checkpoints at least; the first comes after half of it."""
@@ -128,7 +130,7 @@ def _compare(folder: Path, there: Manifest, wanted: Manifest) -> None:
         raise LibraryError(title, "the pictures of the set were changed, renamed or exchanged since", remedy)
     pairs: list[tuple[str, Any, Any]] = [
         ("number of pictures", there.total, wanted.total),
-        ("preprocessing", there.preprocessing, wanted.preprocessing),
+        *_preprocessings(there.preprocessing, wanted.preprocessing),
         ("fit", there.fit, wanted.fit),
         ("layers", _names(there), _names(wanted)),
         ("patches a unit", there.top, wanted.top),
@@ -140,6 +142,16 @@ def _compare(folder: Path, there: Manifest, wanted: Manifest) -> None:
     for what, old, new in pairs:
         if old != new:
             raise LibraryError(title, f"its {what}: {old}; of this scan: {new}", remedy)
+
+
+def _preprocessings(there: Preprocessing, wanted: Preprocessing) -> list[tuple[str, Any, Any]]:
+    """The parts of how pictures are prepared, by a person's name for each."""
+    sizes = [" × ".join(map(str, each.size)) + " px" for each in (there, wanted)]
+    others = [part.name for part in fields(there) if part.name != "size"]
+    return [
+        ("input size", *sizes),
+        *((name.replace("_", " "), getattr(there, name), getattr(wanted, name)) for name in others),
+    ]
 
 
 def _compare_labels(folder: Path, there: Manifest, pictures: PictureSet) -> None:

@@ -49,6 +49,8 @@ def read_state_dict(path: str | Path) -> StateDict:
             "it is a program of torch.export, not a file of weights",
             f"give it as the network: --model {path.name}",
         )
+    if archive is None and _is_binary_of_another_kind(path):
+        raise _refused(path, "it is no file of weights", "give a .safetensors file, or one of torch.save")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, AttributeError, ImportError, TypeError) as error:
@@ -175,6 +177,16 @@ def _read_safetensors(path: Path) -> StateDict:
     if not tensors:
         raise _refused(path, "it holds no tensors", _SAVE_AGAIN)
     return tensors
+
+
+def _is_binary_of_another_kind(path: Path) -> bool:
+    """Whether a file begins as neither a pickle (the oldest are text) nor a zip does: a picture, say."""
+    try:
+        with path.open("rb") as file:
+            first = file.read(1)
+    except OSError:
+        return False
+    return bool(first) and first[0] > 0x80
 
 
 def _archive_kind(path: Path) -> str | None:

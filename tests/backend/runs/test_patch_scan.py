@@ -334,6 +334,7 @@ def test_a_scan_that_was_closed_goes_on_where_it_was(tmp_path: Path) -> None:
         ({"layers": ("fc",)}, "layers"),
         ({"fit": "stretch"}, "fit"),
         ({"thumbnails": False}, "thumbnails"),
+        ({"size": 40}, r"its input size: \d+ × \d+ px; of this scan: 40 × 40 px"),
     ],
 )
 def test_another_scan_in_the_same_folder_is_refused(change: dict[str, object], told: str, tmp_path: Path) -> None:

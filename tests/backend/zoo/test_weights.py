@@ -68,6 +68,12 @@ def test_a_whole_pickled_module_is_refused_with_how_to_save_its_weights(tmp_path
     assert "torch.save(model.state_dict(), path)" in caught.value.remedy
 
 
+def test_a_picture_is_no_file_of_weights(tmp_path: Path) -> None:
+    (tmp_path / "cat.jpg").write_bytes(bytes.fromhex("ffd8ffe000104a464946") + bytes(100))
+    with pytest.raises(ModelError, match=r"it is no file of weights.*safetensors"):
+        read_state_dict(tmp_path / "cat.jpg")
+
+
 def test_a_torchscript_file_is_refused_with_a_reason(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "script.pt", "w") as archive:
         for entry in ("script/constants.pkl", "script/code/__torch__.py", "script/data.pkl"):
