@@ -172,9 +172,8 @@ def told(result: RunResult, course: Course, seconds: float) -> str:
     figures = list(result.figures.items())[:_TOLD]
     parts = ["without success"] if result.facts.get("success") is False else []
     parts += [f"{_words(name)} {_number(value)}" for name, value in figures]
-    return ", ".join(
-        [result.title, *parts, f"{course.step} step{'s' if course.step != 1 else ''} in {duration(seconds)}"]
-    )
+    steps = "1 step" if course.step == 1 else f"{course.step} steps"
+    return ", ".join([result.title, *parts, f"{steps} in {duration(seconds)}"])
 
 
 def _number(value: float) -> str:

@@ -146,10 +146,10 @@ def _compare(folder: Path, there: Manifest, wanted: Manifest) -> None:
 
 def _preprocessings(there: Preprocessing, wanted: Preprocessing) -> list[tuple[str, Any, Any]]:
     """The parts of how pictures are prepared, by a person's name for each."""
-    sizes = [" × ".join(map(str, each.size)) + " px" for each in (there, wanted)]
+    old, new = (" × ".join(map(str, each.size)) + " px" for each in (there, wanted))
     others = [part.name for part in fields(there) if part.name != "size"]
     return [
-        ("input size", *sizes),
+        ("input size", old, new),
         *((name.replace("_", " "), getattr(there, name), getattr(wanted, name)) for name in others),
     ]
 
