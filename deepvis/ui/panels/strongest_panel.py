@@ -23,7 +23,11 @@ class StrongestPanel(Panel):
             [("Off", 0), *((str(count), count) for count in STRONGEST)],
         )
         self.header.addWidget(self.count)
-        self.hint = label("Choose 9 to see what made the layer's most active units fire", "quiet", wrap=True)
+        self.hint = label(
+            "Choose 9 to see what made the layer's most active units fire; off at first where a network is slow here",
+            "quiet",
+            wrap=True,
+        )
         self.note = label("", "quiet", wrap=True)
         self.tiles = TilesView(columns=3)
         self.tiles.setAccessibleName("Strongest units")
