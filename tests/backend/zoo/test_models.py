@@ -72,7 +72,7 @@ def test_bundled_networks_load_with_labels(name: str) -> None:
         ({"std": (0.0, 1.0, 1.0), "mean": (0.5, 0.5, 0.5)}, "std must be positive"),
         ({"input_size": (0, 5)}, "input_size must be"),
         ({"input_size": 4}, "network 'tinynet' failed"),
-        ({"labels": ["a"]}, "1 labels were given"),
+        ({"labels": ["a"]}, "1 label was given"),
         ({"weights": "nowhere.pt"}, "no such file"),
     ],
 )
