@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
 Found = TypeVar("Found")
+Heard = TypeVar("Heard")
+Said = TypeVar("Said")
 
 _FIRST = 0.5
 """Seconds that a step waits at first: what takes less needs no steps of its own."""
 _LATER = 0.05
+
+
+def telling(work: Generator[Heard, None, Found], tell: Callable[[Heard], Said]) -> Generator[Said, None, Found]:
+    """Another generator whose steps are said in other words: what it yields goes through ``tell``."""
+    with contextlib.closing(work):
+        while True:
+            try:
+                heard = next(work)
+            except StopIteration as end:
+                found: Found = end.value
+                return found
+            yield tell(heard)
 
 
 def beside(work: Callable[[], Found], name: str) -> Generator[None, None, Found]:

@@ -23,7 +23,7 @@ from deepvis.backend.maps.store import map_folder, write_map
 from deepvis.backend.maps.tsne import EARLY_ITERATIONS, FEWEST, Tsne, few_points, perplexity_for
 from deepvis.backend.network import Network
 from deepvis.backend.runs.base import Needs
-from deepvis.backend.runs.beside import Found, beside
+from deepvis.backend.runs.beside import Found, beside, telling
 from deepvis.backend.runs.opening import opened
 from deepvis.map_layout import spread
 from deepvis.messages import FloatArray, MapInfo, MapPictures, RunResult, RunUpdate, UInt8Array
@@ -31,7 +31,6 @@ from deepvis.options import check_options, option, option_values
 
 if TYPE_CHECKING:
     from deepvis.backend.library import Library
-    from deepvis.backend.picture_sets import PictureSet
 
 _PURITY_OF = 10
 _FEATURE_STEPS = 150
@@ -111,13 +110,8 @@ class Embedding:
             features = np.asarray(library.features)[indices].astype(np.float32)
         else:
             work = layer_features(net, library, layer, indices)
-            while True:
-                try:
-                    share = next(work)
-                except StopIteration as end:
-                    own = features = end.value
-                    break
-                yield told.features(share, f"the features of {layer}")
+            features = yield from telling(work, lambda share: told.features(share, f"the features of {layer}"))
+            own = features
         check_features(features, told.pictures.titles)
         space = yield from told.meanwhile(_FEATURE_STEPS, lambda: FeatureSpace.fit(features, self.metric))
         points, divergence = yield from self._lay_out(space.prepare(features), told)
@@ -149,14 +143,7 @@ class Embedding:
             return Library(pictures)
         from deepvis.backend.runs.patch_scan import PatchScan
 
-        opening = opened(pictures)
-        while True:
-            try:
-                found = next(opening)
-            except StopIteration as end:
-                source: PictureSet = end.value
-                break
-            yield told.looking(found)
+        source = yield from telling(opened(pictures), told.looking)
         folder = ""
         for update in PatchScan().steps(net, source):
             if update.result is not None:
@@ -235,14 +222,7 @@ class _Told:
 
     def meanwhile(self, step: int, work: Callable[[], Found]) -> Generator[RunUpdate, None, Found]:
         """Steps that wait for work that takes seconds where there are many pictures; its result."""
-        waiting = beside(work, "map")
-        while True:
-            try:
-                next(waiting)
-            except StopIteration as end:
-                found: Found = end.value
-                return found
-            yield self._update(step)
+        return (yield from telling(beside(work, "map"), lambda _: self._update(step)))
 
     def neighbours(self, share: float) -> RunUpdate:
         """A step of the search for neighbours."""

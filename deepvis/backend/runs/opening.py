@@ -8,7 +8,7 @@ from collections.abc import Generator
 from typing import Any
 
 from deepvis.backend.picture_sets import PictureSet, open_set
-from deepvis.backend.runs.beside import beside
+from deepvis.backend.runs.beside import beside, telling
 
 
 class _GivenUpError(Exception):
@@ -37,14 +37,7 @@ def _searched(spec: str | os.PathLike[str]) -> Generator[int, None, PictureSet]:
         if over.is_set():
             raise _GivenUpError
 
-    search = beside(lambda: open_set(spec, progress), "open-set")
     try:
-        while True:
-            try:
-                next(search)
-            except StopIteration as end:
-                source: PictureSet = end.value
-                return source
-            yield found
+        return (yield from telling(beside(lambda: open_set(spec, progress), "open-set"), lambda _: found))
     finally:
         over.set()

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from deepvis.backend.network import Network
-from deepvis.backend.picture_sets import PictureSet
 from deepvis.backend.runs.base import Needs
+from deepvis.backend.runs.beside import telling
 from deepvis.backend.runs.opening import opened
 from deepvis.messages import RunUpdate
 from deepvis.options import check_options, option
@@ -96,14 +96,7 @@ class PatchScan:
         # Imported here: it imports the runs' number formats, and either may be the first to be imported.
         from deepvis.backend.library.scan import Scan
 
-        opening = opened(pictures)
-        while True:
-            try:
-                found = next(opening)
-            except StopIteration as end:
-                source: PictureSet = end.value
-                break
-            yield _looking(found)
+        source = yield from telling(opened(pictures), _looking)
         yield from Scan(self, net, source).steps()
 
 
