@@ -384,7 +384,7 @@ class Network:
             kept = {id(t): t for t in tensors if t.dtype == dtype and not (channels_last and t.dim() == 4)}
         module = copy.deepcopy(self.module, kept).to(dtype)
         if channels_last:
-            module = module.to(memory_format=torch.channels_last)
+            lay_out_weights(module, torch.channels_last)
         twin = self._twin(module)
         if self._copies is not None:
             self._copies[key] = twin
@@ -440,6 +440,14 @@ class Network:
     def __repr__(self) -> str:
         h, w = self.input_size
         return f"Network({self.name!r}, {h}×{w}, {self.parameters / 1e6:.1f} M weights, {self.device})"
+
+
+def lay_out_weights(module: nn.Module, memory_format: torch.memory_format) -> None:
+    """Put the weights of four dimensions into a memory layout, in place; others, such as a Conv3d's, stay as they are:
+    ``Module.to`` asks channels last of five dimensions too, and raises."""
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.dim() == 4:
+            tensor.data = tensor.data.to(memory_format=memory_format)
 
 
 def _find_logits(output: Any) -> torch.Tensor | None:

@@ -238,6 +238,30 @@ def test_a_converted_copy_leaves_the_network_alone(net: Network, image: np.ndarr
     assert np.corrcoef(copy.logits(image), net.logits(image))[0, 1] > 0.99
 
 
+class _Volume(nn.Module):
+    """Convolutions over pictures, and one over pictures and channels, whose weights have five dimensions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.deep = nn.Conv3d(1, 2, 3, padding=1)
+        self.fc = nn.Linear(8, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.deep(self.conv(x)[:, None]).flatten(1, 2)
+        return self.fc(x.mean((2, 3)))
+
+
+def test_of_a_network_with_volumes_the_weights_of_its_pictures_go_channels_last(image: np.ndarray) -> None:
+    torch.manual_seed(0)
+    net = Network(_Volume(), input_size=(16, 16))
+    copy = net.converted(torch.bfloat16, channels_last=True)
+    assert copy.channels_last
+    assert not net.channels_last
+    assert copy.module.get_parameter("deep.weight").dtype == torch.bfloat16
+    np.testing.assert_allclose(copy.logits(image), net.logits(image), atol=0.02)
+
+
 def test_a_network_that_detaches_is_found_not_to_be_differentiable() -> None:
     class Detached(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ from deepvis.backend.device import photograph
 from deepvis.backend.library.manifest import ScannedLayer
 from deepvis.backend.library.reduction import feature_rows
 from deepvis.backend.library.scale import exponent_of
-from deepvis.backend.network import Network, NetworkError
+from deepvis.backend.network import Network, NetworkError, lay_out_weights
 from deepvis.backend.preprocessing import Preprocessing
 from deepvis.messages import Fit, Layer, ReceptiveField
 
@@ -229,13 +229,13 @@ def rearrange(net: Network) -> None:
     needs no copy of them."""
     if net.channels_last or not any(isinstance(module, nn.Conv2d) for module in net.module.modules()):
         return
-    net.module.to(memory_format=torch.channels_last)
+    lay_out_weights(net.module, torch.channels_last)
     net.__dict__.pop("channels_last", None)
     try:
         x = torch.zeros(1, net.channels, *net.input_size, device=net.device)
         net.forward(x.contiguous(memory_format=torch.channels_last))
     except NetworkError:
-        net.module.to(memory_format=torch.contiguous_format)
+        lay_out_weights(net.module, torch.contiguous_format)
         net.__dict__.pop("channels_last", None)
 
 

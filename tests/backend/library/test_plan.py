@@ -33,6 +33,24 @@ class _Viewing(nn.Module):
         return self.fc(maps.view(maps.shape[0], -1))
 
 
+class _Volume(nn.Module):
+    """A network with weights of five dimensions, which no layout of pictures fits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.deep = nn.Conv3d(1, 2, 3)
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.deep(self.conv(x)[:, None]).flatten(1, 2).mean((2, 3)))
+
+
+def volume() -> Network:
+    torch.manual_seed(0)
+    return Network(_Volume(), (8, 8), name="volume")
+
+
 def viewing() -> Network:
     torch.manual_seed(0)
     return Network(_Viewing(), (8, 8), name="viewing")
@@ -50,7 +68,7 @@ def test_weights_go_channels_last_where_the_network_stands_it() -> None:
     assert not same.channels_last
 
 
-@pytest.mark.parametrize(("make", "changed"), [(colour_network, True), (viewing, False)])
+@pytest.mark.parametrize(("make", "changed"), [(colour_network, True), (viewing, False), (volume, True)])
 def test_rearranging_in_place_changes_neither_hash_nor_answers(make: Callable[[], Network], changed: bool) -> None:
     net, plain = make(), make()
     rearrange(net)
