@@ -159,8 +159,6 @@ def quicken(network: Network, *, budget: float = 0.3) -> Network:
     It answers the same. ``budget`` is in seconds, beyond two forward passes.
     """
     x = network.preprocess(photograph())
-    if network.channels_last:
-        x = x.contiguous(memory_format=torch.channels_last)
     twin = network.packed(x)
     if twin is network:
         return network

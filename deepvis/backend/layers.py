@@ -43,6 +43,7 @@ _FUNCTION_KINDS = {
     **dict.fromkeys(["flatten"], "flatten"),
     **dict.fromkeys(["softmax", "log_softmax"], "softmax"),
     "scaled_dot_product_attention": "attention",
+    **dict.fromkeys(["__getitem__", "select"], "token"),
     "interpolate": "other",
 }
 _FUNCTION_NAMES = {
@@ -55,6 +56,7 @@ _FUNCTION_NAMES = {
     "leaky_relu_": "leaky_relu",
     "sigmoid_": "sigmoid",
     "tanh_": "tanh",
+    **dict.fromkeys(["__getitem__", "select"], "token"),
 }
 _MODULE_KINDS: tuple[tuple[str, tuple[type[nn.Module], ...]], ...] = (
     ("conv", (nn.Conv2d, nn.ConvTranspose2d)),
@@ -91,7 +93,9 @@ _MODULE_KINDS: tuple[tuple[str, tuple[type[nn.Module], ...]], ...] = (
     ("softmax", (nn.Softmax, nn.LogSoftmax, nn.Softmax2d)),
     ("attention", (nn.MultiheadAttention,)),
 )
-_QUIET = {"norm", "dropout", "flatten", "other", "mul", "activation"}
+_QUIET = {"norm", "dropout", "flatten", "other", "mul", "activation", "token"}
+_MOST_PREFIX = 8
+"""Tokens that may stand before those of a map, where the pass tells the map's size."""
 Arrangement = Literal["NCHW", "NC", "NHWC", "NLC"]
 
 
@@ -127,15 +131,25 @@ class Catalogue:
 
 
 def arrange(tensor: torch.Tensor, layer: Layer) -> torch.Tensor:
-    """A captured output as (N, C, H, W) or (N, C), whatever the network's own arrangement."""
+    """A captured output as (N, C, H, W) or (N, C), whatever the network's own arrangement.
+
+    Tokens of an input of another size than the network's own are taken for a map of the same proportions; ValueError
+    where their number fits none.
+    """
     if layer.arrangement == "NHWC":
         return tensor.permute(0, 3, 1, 2)
-    if layer.arrangement == "NLC":
-        side = isqrt(tensor.shape[1])
-        if side * side != tensor.shape[1]:  # a class token stands before the patches
-            side = isqrt(tensor.shape[1] - 1)
-            tensor = tensor[:, 1:]
-        return tensor.transpose(1, 2).reshape(tensor.shape[0], -1, side, side)
+    if layer.arrangement == "NLC" and layer.size is not None:
+        patches = tensor[:, layer.prefix :]
+        rows, columns = layer.size
+        if patches.shape[1] != rows * columns:
+            scaled = _proportional(patches.shape[1], layer.size)
+            if scaled is None:
+                raise ValueError(
+                    f"layer {layer.name!r} answers this input with {tensor.shape[1]} tokens, of which no map of the "
+                    f"proportions {rows}×{columns} can be made; use the network's own input size"
+                )
+            rows, columns = scaled
+        return patches.transpose(1, 2).reshape(tensor.shape[0], -1, rows, columns)
     if tensor.dim() == 4 and layer.size is None:
         return tensor.flatten(1)
     return tensor
@@ -169,9 +183,21 @@ class _Spectator(TorchFunctionMode):
         self.rectifiers += rectifier_call(name, args, kwargs) is not None
         result = func(*args, **kwargs)
         carry(name, args, kwargs, result)
-        self._found(name, self.calls[name], result)
+        if _FUNCTION_KINDS.get(name) != "token" or _selects_token(args, result):
+            self._found(name, self.calls[name], result)
         self.calls[name] += 1
         return result
+
+
+def _selects_token(args: Any, result: Any) -> bool:
+    """Whether an index took one token of each picture's sequence: what classifiers of token networks read."""
+    whole = args[0] if args else None
+    return (
+        isinstance(whole, torch.Tensor)
+        and isinstance(result, torch.Tensor)
+        and whole.dim() == 3
+        and result.shape == (whole.shape[0], whole.shape[2])
+    )
 
 
 def _module_kind(module: nn.Module) -> str:
@@ -274,14 +300,16 @@ def catalogue(module: nn.Module, x: torch.Tensor) -> Catalogue:
     layers: list[Layer] = []
     sites: dict[str, Site] = {}
     main = _main_names(found, modules)
+    grids = _Grids((int(x.shape[2]), int(x.shape[3])))
     for item in found:
-        read = _read(item)
+        read = _read(item, grids)
         if isinstance(read, str):
             refused[item.name] = read
             continue
-        channels, size, arrangement = read
+        channels, size, arrangement, prefix = read
         field = item.trace.field if item.trace is not None and size is not None else None
-        layers.append(Layer(item.name, item.kind, item.type, channels, size, field, arrangement, item.name in main))
+        shown = item.name in main
+        layers.append(Layer(item.name, item.kind, item.type, channels, size, field, arrangement, shown, prefix))
         sites[item.name] = replace(item.site, overwritten=_version(item.tensor) != item.version)
     if layers and not any(layer.main for layer in layers):
         layers = [replace(layer, main=True) for layer in layers]
@@ -296,8 +324,61 @@ def _version(tensor: torch.Tensor) -> int:
     return 0 if tensor.is_inference() else tensor._version
 
 
-def _read(item: _Found) -> tuple[int, Size | None, Arrangement] | str:
-    """(channels, map size, arrangement) of an output, or the reason why it cannot be shown."""
+class _Grids:
+    """Which map the tokens of a sequence form: told by the maps that came before them in the pass (the patch embedding
+    among them) or by the input's proportions, and not by whether their number happens to be a square."""
+
+    def __init__(self, pixels: Size) -> None:
+        self._pixels = pixels
+        self._maps: list[Size] = []
+        self._sequences: set[tuple[int, int]] = set()
+
+    def add_map(self, size: Size) -> None:
+        """A map was seen."""
+        if size[0] * size[1] > 1:
+            self._maps.append(size)
+
+    def of(self, tokens: int, channels: int) -> tuple[Size, int] | None:
+        """The map's size, and how many tokens stand before its own; None where that is not known."""
+        self._sequences.add((tokens, channels))
+        for prefix in range(_MOST_PREFIX + 1):
+            for rows, columns in reversed(self._maps):
+                if rows * columns == tokens - prefix:
+                    return (rows, columns), prefix
+        for prefix in (0, 1):
+            size = self._of_patches(tokens - prefix)
+            if size is not None:
+                return size, prefix
+        return None
+
+    def heads(self, shape: tuple[int, ...]) -> bool:
+        """Whether (1, heads, tokens, values) are the parts of a sequence for the heads of an attention."""
+        return any(shape[2] == tokens and channels % (shape[1] * shape[3]) == 0 for tokens, channels in self._sequences)
+
+    def _of_patches(self, count: int) -> Size | None:
+        """The grid that square patches of one size make of the input, if they are so many."""
+        if count < 4:
+            return None
+        height, width = self._pixels
+        if height == width:
+            return _proportional(count, self._pixels)
+        for patch in range(1, min(height, width) + 1):
+            for grid in ((height // patch, width // patch), (-(-height // patch), -(-width // patch))):
+                if grid[0] * grid[1] == count:
+                    return grid
+        return None
+
+
+def _proportional(count: int, proportions: Size) -> Size | None:
+    """The grid of ``count`` positions that has these proportions exactly; None where there is none."""
+    rows = isqrt(count * proportions[0] // proportions[1])
+    if rows < 1 or count % rows or rows * proportions[1] != count // rows * proportions[0]:
+        return None
+    return rows, count // rows
+
+
+def _read(item: _Found, grids: _Grids) -> tuple[int, Size | None, Arrangement, int] | str:
+    """(channels, map size, arrangement, prefix) of an output, or the reason why it cannot be shown."""
     shape = item.shape
     if not item.tensor.is_floating_point():
         return f"its output has dtype {item.tensor.dtype}"
@@ -306,17 +387,23 @@ def _read(item: _Found) -> tuple[int, Size | None, Arrangement] | str:
     if shape[0] != 1 and len(shape) > 1:
         return f"its output {shape} does not keep the pictures apart in its first dimension"
     if len(shape) == 2:
-        return shape[1], None, "NC"
+        return shape[1], None, "NC", 0
     if len(shape) == 4:
+        placed = item.trace is not None and item.trace.field is not None
         if item.trace is not None and item.trace.channel_axis == 3:
-            return shape[3], (shape[1], shape[2]), "NHWC"
-        return shape[1], (None if shape[2:] == (1, 1) else (shape[2], shape[3])), "NCHW"
+            if placed:
+                grids.add_map((shape[1], shape[2]))
+            return shape[3], (shape[1], shape[2]), "NHWC", 0
+        if placed or item.kind in ("conv", "pool"):
+            grids.add_map((shape[2], shape[3]))
+        elif grids.heads(shape):
+            return f"its output {shape} holds values by head and token, which are no map"
+        return shape[1], (None if shape[2:] == (1, 1) else (shape[2], shape[3])), "NCHW", 0
     if len(shape) == 3:
-        for tokens in (shape[1], shape[1] - 1):
-            side = isqrt(max(tokens, 0))
-            if side > 1 and side * side == tokens:
-                return shape[2], (side, side), "NLC"
-        return f"its output {shape} is a sequence that is no square map"
+        grid = grids.of(shape[1], shape[2])
+        if grid is None:
+            return f"its output {shape} is a sequence of which no map is known"
+        return shape[2], grid[0], "NLC", grid[1]
     return f"its output has {len(shape)} dimensions {shape}, not (N, C, H, W) or (N, C)"
 
 

@@ -290,7 +290,7 @@ class Network:
             sites[name] = self.catalogue.sites[name]
         packing = self._packing
         # Functions are told apart by how often they were called before, and packed convolutions call others.
-        packed = packing is not None and not torch.is_grad_enabled() and all(site.module for site in sites.values())
+        packed = packing is not None and all(site.module for site in sites.values())
         try:
             with packing.used() if packing is not None and packed else nullcontext():
                 output, captured = recording.run(
@@ -387,6 +387,7 @@ class Network:
             lay_out_weights(module, torch.channels_last)
         twin = self._twin(module)
         if self._copies is not None:
+            twin.share_copies()
             self._copies[key] = twin
         return twin
 
@@ -400,13 +401,21 @@ class Network:
             self._copies = WeakValueDictionary()
 
     def packed(self, x: torch.Tensor) -> Network:
-        """A twin that shares the weights and runs faster without gradients, with the same results; this network itself
+        """A twin that shares the weights and runs faster, forward and back, with the same results; this network itself
         where there is no such thing (see :mod:`deepvis.backend.packing`). ``x`` is an input as it will be given."""
-        found = pack(self.module, x.to(self.dtype))
+        if self._unpacked is not None:
+            return self._unpacked.packed(x)
+        key = ("packed", tuple(x.shape), self.device)
+        if self._copies is not None and (known := self._copies.get(key)) is not None:
+            return known
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        found = pack(self.module, x.to(self.dtype, memory_format=layout))
         if found is None:
             return self
         twin = self._twin(found[0])
         twin._packing, twin._unpacked = found[1], self
+        if self._copies is not None:
+            self._copies[key] = twin
         return twin
 
     def _twin(self, module: nn.Module) -> Network:

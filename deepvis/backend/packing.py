@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from deepvis.backend.packed_convolution import ROUNDING, PackedConvolution
+
 
 class Packing:
     """Packed weights of a module's convolutions, used inside :meth:`used` and nowhere else."""
@@ -90,21 +92,11 @@ def _input_sizes(module: nn.Module, x: torch.Tensor) -> dict[nn.Conv2d, list[int
 
 
 def _pack_one(convolution: nn.Conv2d, size: list[int], packing: Packing) -> None:
-    padding, stride, dilation = (
-        list(map(int, v)) for v in (convolution.padding, convolution.stride, convolution.dilation)
-    )
-    ops = torch.ops.mkldnn
-    weight = convolution.weight.detach()
-    packed = ops._reorder_convolution_weight(weight, padding, stride, dilation, convolution.groups, size)
+    packed = PackedConvolution(convolution, size)
     plain: Callable[[torch.Tensor], torch.Tensor] = convolution.forward
 
     def forward(x: torch.Tensor) -> torch.Tensor:
-        if not packing.on:
-            return plain(x)
-        result: torch.Tensor = ops._convolution_pointwise(
-            x, packed, convolution.bias, padding, stride, dilation, convolution.groups, "none", [], ""
-        )
-        return result
+        return packed(x) if packing.on else plain(x)
 
     convolution.__dict__["forward"] = forward
 
@@ -116,7 +108,7 @@ def _same(expected: Any, found: Any) -> bool:
         if not expected.is_floating_point():
             return torch.equal(expected, found)
         largest = float(expected.abs().amax()) if expected.numel() else 0.0
-        return bool(torch.allclose(expected, found, rtol=0, atol=8 * torch.finfo(expected.dtype).eps * largest))
+        return bool(torch.allclose(expected, found, rtol=0, atol=ROUNDING[expected.dtype] * largest))
     if isinstance(expected, list | tuple):
         return len(expected) == len(found) and all(map(_same, expected, found))
     if isinstance(expected, dict):

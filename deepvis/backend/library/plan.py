@@ -221,7 +221,7 @@ def packed_weights(net: Network, preprocessing: Preprocessing, batch: int) -> Ne
     if (net.parameters + convolutions) * torch.finfo(net.dtype).bits / 8 > _HELD_TWICE:
         return net
     x = torch.zeros(batch, preprocessing.channels, *preprocessing.size, device=net.device)
-    return net.packed(x.contiguous(memory_format=torch.channels_last) if net.channels_last else x)
+    return net.packed(x)
 
 
 def rearrange(net: Network) -> None:

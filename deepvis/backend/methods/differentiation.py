@@ -70,7 +70,8 @@ def differentiable_pass(
     """One forward pass of a preprocessed float32 (N, c, h, w) input, with its graph, that captures ``layers``.
 
     ``rule`` is how rectifiers answer when the graph is gone back through; pass a RuleSwitch to turn it in between. With
-    ``stop`` the pass ends at the last of ``layers``. ``x`` is copied and never written to.
+    ``stop`` the pass ends at the last of ``layers``. ``x`` is never written to, and is not to be changed while the pass
+    is in use.
 
     Raises KeyError for an unknown layer and NetworkError where the network raises or gives no gradients at all.
     """
@@ -79,9 +80,8 @@ def differentiable_pass(
     wanted: Rule | RuleSwitch = rule if isinstance(rule, RuleSwitch) else switch.rule
     names = tuple(dict.fromkeys(layers))
     with graphs_on():
-        leaf = x.clone().detach().requires_grad_()
+        leaf = (x.clone() if x.is_inference() else x).detach().requires_grad_()
         try:
-            # The network gets copies of the leaf: an in-place first operation must not reach it.
             logits, raw = _obeying_pass(net, leaf, names, wanted, stop)
         except NetworkError as error:
             if any(tensor.is_inference() for tensor in (*net.module.parameters(), *net.module.buffers())):
@@ -95,15 +95,20 @@ def _obeying_pass(
     net: Network, leaf: torch.Tensor, names: tuple[str, ...], rule: Rule | RuleSwitch, stop: bool
 ) -> tuple[torch.Tensor | None, dict[str, torch.Tensor]]:
     """A pass whose rectifiers will obey ``rule``: found in its graph, or where that may hide some, at their calls."""
+
+    def start() -> torch.Tensor:
+        # An in-place first operation must not reach the leaf; where the type differs, the network makes its own copy.
+        return leaf.clone() if leaf.dtype == net.dtype else leaf
+
     if rule == "gradient":
-        return net.run(leaf.clone(), names, stop=stop)
+        return net.run(start(), names, stop=stop)
     switch = rule if isinstance(rule, RuleSwitch) else RuleSwitch(rule)
     if net.module not in _OVERWRITE_VIEWS:
-        logits, raw = net.run(leaf.clone(), names, stop=stop)
+        logits, raw = net.run(start(), names, stop=stop)
         if obey([tensor for tensor in (logits, *raw.values()) if tensor is not None], switch):
             return logits, raw
         _OVERWRITE_VIEWS.add(net.module)
-    return net.run(leaf.clone(), names, switch, stop=stop)
+    return net.run(start(), names, switch, stop=stop)
 
 
 _OVERWRITE_VIEWS: WeakSet[nn.Module] = WeakSet()

@@ -26,7 +26,7 @@ from deepvis.backend.runs.parameterizations import (
     photographs,
 )
 from deepvis.backend.runs.pixels import to_picture
-from deepvis.backend.runs.precision import in_precision
+from deepvis.backend.runs.precision import for_steps, in_precision
 from deepvis.backend.runs.recipes import (
     L2Ascent,
     ParameterizedAscent,
@@ -304,7 +304,7 @@ class ClassImage:
         """
         goal = self.goal(net)
         size = self._size(net)
-        runner = in_precision(net, self.precision)
+        runner = for_steps(in_precision(net, self.precision), size, self.views)
         recipe = self._recipe(net, size, torch.Generator().manual_seed(self.seed))
         zeros = _Zeros(goal)
         step, total = 0, self._iterations()

@@ -15,7 +15,7 @@ from deepvis.backend.runs.base import Needs, Steps
 from deepvis.backend.runs.dream_objective import DreamObjective, WeightedLayer, default_layer, parse_layers
 from deepvis.backend.runs.octaves import Tiling, octave_sizes, zoomed
 from deepvis.backend.runs.pixels import resized, to_picture, to_pixels
-from deepvis.backend.runs.precision import in_precision
+from deepvis.backend.runs.precision import for_steps, in_precision
 from deepvis.messages import RunResult, RunUpdate, Size, UInt8Array
 from deepvis.options import check_options, option, option_values
 
@@ -128,7 +128,7 @@ class _Dream:
         self._net = net
         picture = to_pixels(net, image, options.size)
         guide = None if not options.guide else to_pixels(net, _read(options.guide), 2 * max(net.input_size))
-        converted = in_precision(net, options.precision)
+        converted = for_steps(in_precision(net, options.precision), (picture.shape[-2], picture.shape[-1]))
         self._objective = DreamObjective(converted, layers, unit=options.unit, guide=guide)
         self._notes: list[str] = []
         self._sizes = self._octaves((picture.shape[-2], picture.shape[-1]))

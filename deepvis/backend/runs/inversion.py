@@ -16,7 +16,7 @@ from deepvis.backend.runs.base import Needs, Steps
 from deepvis.backend.runs.heavy_ball import HeavyBall
 from deepvis.backend.runs.natural_image_priors import alpha_norm, total_variation
 from deepvis.backend.runs.pixels import to_picture
-from deepvis.backend.runs.precision import in_precision
+from deepvis.backend.runs.precision import for_steps, in_precision
 from deepvis.backend.runs.similarity import peak_signal_to_noise, structural_similarity
 from deepvis.messages import Layer, RunResult, RunUpdate, UInt8Array
 from deepvis.options import check_options, option, option_values
@@ -118,7 +118,7 @@ class Inversion:
         names = self._chosen(net)
         weights = [_GROWTH ** _depth(net, name) for name in names]
         x = net.preprocess(image)
-        converted = in_precision(net, self.precision)
+        converted = for_steps(in_precision(net, self.precision), (x.shape[2], x.shape[3]))
         original = to_picture(net.preprocessing.denormalise(x))
         finished: dict[str, UInt8Array] = {}
         figures: dict[str, float] = {}

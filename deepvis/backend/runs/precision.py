@@ -1,12 +1,16 @@
-"""The number format in which a run goes through the network again and again."""
+"""How a run goes through the network again and again: its number format, and how the weights lie."""
 
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from deepvis.backend.device import agrees, photograph
 from deepvis.backend.network import Network
-from deepvis.messages import Precision
+from deepvis.messages import Precision, Size
+
+_LARGEST_PACKED = 256 * 2**20
+"""Bytes of convolutions' weights that may be held twice more, laid out for both directions."""
 
 
 def in_precision(net: Network, precision: Precision, x: torch.Tensor | None = None) -> Network:
@@ -32,6 +36,21 @@ def in_precision(net: Network, precision: Precision, x: torch.Tensor | None = No
         # Operations without a bf16 version, or a module that cannot be copied: fp32 works, and this was an offer.
         return net
     return copy if same else net
+
+
+def for_steps(net: Network, size: Size | None = None, batch: int = 1) -> Network:
+    """A twin with the same answers whose convolutions are laid out for many passes, forward and back, on the CPU; the
+    network itself where there is none, or where it would take much memory.
+
+    Parameters
+    ----------
+    size : (h, w) that it will mostly be given; None: its own. Others run as well.
+    batch : pictures at once.
+    """
+    convolutions = sum(m.weight.numel() for m in net.module.modules() if isinstance(m, nn.Conv2d))
+    if convolutions * torch.finfo(net.dtype).bits / 8 > _LARGEST_PACKED:
+        return net
+    return net.packed(torch.zeros(batch, net.channels, *(size or net.input_size), device=net.device))
 
 
 def bf16_is_native(device: torch.device) -> bool:

@@ -9,6 +9,7 @@ import torch
 
 from deepvis.backend.methods.differentiation import DifferentiablePass, differentiable_pass, graphs_on, input_gradient
 from deepvis.backend.network import Image, Network, NetworkError
+from deepvis.backend.runs.precision import for_steps
 from deepvis.messages import Size, UInt8Array
 
 _OFF_GRID = 0.75
@@ -52,6 +53,7 @@ class Subject:
 
     def __init__(self, net: Network, image: Image, size: int | None = None) -> None:
         self.net = net
+        self._stepped: Network | None = None
         self.note = ""
         self.levels = (
             self._levels_of_tensor(image, size) if isinstance(image, torch.Tensor) else self._crop(image, size)
@@ -99,7 +101,9 @@ class Subject:
 
     def run(self, pixels: torch.Tensor) -> Pass:
         """Forward pass with its graph of float32 (N, c, h, w) pixels in [0, 1]."""
-        inner = differentiable_pass(self.net, self.net.preprocessing.normalise(pixels))
+        if self._stepped is None:
+            self._stepped = for_steps(self.net, self.size, len(pixels))
+        inner = differentiable_pass(self._stepped, self.net.preprocessing.normalise(pixels))
         assert inner.logits is not None
         with graphs_on():
             return Pass(inner, inner.logits.to(torch.float32))
