@@ -1,7 +1,8 @@
 """The desktop program: what starts, in which order, and how it stops.
 
 The window comes first; torch is imported by the engine's own thread once the window is up. Closing ends the process
-within two seconds at any moment: threads get a while to end by themselves, and are left behind if they do not.
+within two seconds at any moment: threads get a while to end by themselves, and are left behind if they do not. Only a
+run that is being put on the disk is waited for longer, without a window.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING
 from deepvis.messages import NetworkSpec, Precision
 
 if TYPE_CHECKING:
+    from deepvis.session import Session
     from deepvis.ui.main_window import MainWindow
 
 _log = logging.getLogger("deepvis")
@@ -114,7 +117,7 @@ def run(options: LiveOptions) -> int:
     interrupts = _Interrupts(window.close)
     # The settings are on the disk when the window says that it closes. Whatever hangs after that must not keep the
     # process: a driver, an import that holds the interpreter's lock, a source that does not let go.
-    last_resort = threading.Timer(LAST_RESORT_SECONDS, os._exit, (0,))
+    last_resort = threading.Timer(LAST_RESORT_SECONDS, _end_process, (session,))
     last_resort.daemon = True
     window.closing.connect(last_resort.start)
     try:
@@ -133,6 +136,16 @@ def run(options: LiveOptions) -> int:
     icons.remove_mark_files()
     sys.stdout.flush()
     sys.stderr.flush()
+    os._exit(0)
+
+
+def _end_process(session: Session) -> None:
+    """End the process, as soon as no run is being put on the disk, or that takes too long."""
+    from deepvis.session import KEEP_SECONDS
+
+    latest = time.monotonic() + KEEP_SECONDS
+    while session.keeping and time.monotonic() < latest:
+        time.sleep(0.02)
     os._exit(0)
 
 

@@ -5,6 +5,7 @@ Importing this module loads neither torch, Qt nor Pillow: the gallery itself is 
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 import traceback
@@ -57,7 +58,10 @@ class RunKeeper:
         self._folder = folder
         self._gallery: Gallery | None = None
         self._lock = threading.Lock()
+        self._recording = threading.Lock()
         self._recorders: dict[int, RunRecorder] = {}
+        self._under_way: dict[int, RunStatus] = {}
+        self._unkept = 0
         self._continuable: dict[str, int] = {}
         self._entry_of_run: dict[int, str] = {}
         self._jobs: list[threading.Thread] = []
@@ -76,6 +80,24 @@ class RunKeeper:
         self._closing.set()
         self._export_cancel.set()
 
+    def keep_unfinished(self) -> None:
+        """Keep the runs under way as far as their last step brought them; nothing is recorded from now on.
+
+        For when the program ends and the engine does not: it is in a step that nobody can interrupt.
+        """
+        with self._recording:
+            unfinished = [self._recorders[run_id].end(_cancelled(status), time.time())
+                          for run_id, status in self._under_way.items()]  # fmt: skip
+            self._recorders.clear()
+            self._under_way.clear()
+        for end in unfinished:
+            self._write_down(end)
+
+    @property
+    def keeping(self) -> bool:
+        """Whether a run that has ended is not on the disk yet, nor known to have no place there."""
+        return self._unkept > 0
+
     @property
     def threads(self) -> tuple[threading.Thread, ...]:
         """Those that read or export at the moment."""
@@ -86,44 +108,73 @@ class RunKeeper:
 
     def begin(self, run_id: int, beginning: RunBeginning) -> None:
         """A run's turn has come. Engine thread."""
-        self._recorders[run_id] = RunRecorder(beginning)
+        with self._recording:
+            self._recorders[run_id] = RunRecorder(beginning)
 
     def note(self, status: RunStatus) -> None:
         """A run has this state now. Engine thread; keeps references and returns."""
+        with self._recording:
+            end = self._recorded(status)
+        if end is not None:
+            self._write_down(end)
+
+    def _recorded(self, status: RunStatus) -> RunEnd | None:
+        """What there is to keep of a run, if it has this state now."""
         recorder = self._recorders.get(status.id)
         if recorder is None:
-            return
+            return None
         if self._continuable.get(status.name) == status.id:
             del self._continuable[status.name]
         if status.state in ("running", "paused"):
             if status.update is not None:
                 recorder.note(status.update)
-            return
-        if status.state in ("done", "cancelled") and status.update is not None:
+                if status.update.result is None:
+                    # One that goes on after its end is in the gallery as it was then, until it has made a step.
+                    self._under_way[status.id] = status
+            return None
+        if status.state == "queued":
+            return None
+        self._under_way.pop(status.id, None)
+        end = None
+        if status.update is not None:
             end = recorder.end(status, time.time())
-            self._write(self._guarded("keep", "A picture is not in the gallery", lambda: self._keep(end)))
         if status.state == "done" and status.update is not None and status.update.more:
             # It may go on; of each kind of run that is true of the last one alone.
             before = self._continuable.get(status.name)
             if before is not None:
                 self._recorders.pop(before, None)
             self._continuable[status.name] = status.id
-        elif status.state in ("done", "cancelled", "failed"):
+        else:
             self._recorders.pop(status.id, None)
+        return end
+
+    def _write_down(self, end: RunEnd) -> None:
+        keep = self._guarded("keep", "A picture is not in the gallery", lambda: self._keep(end))
+
+        def kept() -> None:
+            try:
+                keep()
+            finally:
+                with self._recording:
+                    self._unkept -= 1
+
+        with self._recording:
+            self._unkept += 1
+        self._write(kept)
 
     def _keep(self, end: RunEnd) -> None:
         from deepvis.gallery.record import make_record
 
         if self._closing.is_set():
             end = end.thinned(_HURRIED)
-        before, cancelled = self._entry_of_run.pop(end.status.id, None), end.status.state == "cancelled"
-        if before is not None and cancelled and end.status.update is not None and end.status.update.result is not None:
+        before, done = self._entry_of_run.pop(end.status.id, None), end.status.state == "done"
+        if before is not None and not done and end.status.update is not None and end.status.update.result is not None:
             # It was to go on, and did not come to its first step.
             return
         record = make_record(end)
         gallery = self._opened()
         problem = gallery.add(record)
-        if before is not None and not cancelled:
+        if before is not None and done:
             # The run went on from its end: what it had left then is a part of this course.
             gallery.supersede(before)
         if end.status.update is not None and end.status.update.more:
@@ -342,6 +393,10 @@ class RunKeeper:
                 self._emit(Problem(f"gallery.{key}", title, text, remedy, "error", traceback.format_exc()))
 
         return guarded
+
+
+def _cancelled(status: RunStatus) -> RunStatus:
+    return dataclasses.replace(status, state="cancelled", left=None)
 
 
 def _gone(what: str, entry_id: str, error: Exception) -> Problem:

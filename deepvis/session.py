@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from deepvis.backend.sources.player import SourcePlayer
 
 
+KEEP_SECONDS = 15.0
+"""How long the writing of a run is waited for when the program ends, if the disk takes that long."""
+
 _STEPS_TOLD_EVERY = 0.1
 """Seconds between two steps of a run that the window hears of."""
 
@@ -99,7 +102,10 @@ class Session:
         self._with_engine(lambda _engine: self._maps.load())
 
     def close(self, timeout: float = 1.5) -> bool:
-        """Stop every thread, at any moment; returns whether all of them ended within ``timeout`` seconds."""
+        """Stop every thread, at any moment; returns whether all of them ended within ``timeout`` seconds.
+
+        Where a run is being put on the disk, that is waited for a while longer: see :data:`KEEP_SECONDS`.
+        """
         self._closed.set()
         self._load_cancel.set()
         if self._engine is not None:
@@ -112,12 +118,21 @@ class Session:
         if self._player is not None:
             self._player.close(timeout / 3)
         ended = _join(self._engine_thread, timeout / 3) and ended
-        # Only now: the engine's end cancels the run under way, and what that has made is still to be written.
+        # Only now: the engine's end cancels the run under way, and what that has made is still to be written. In the
+        # middle of a long step it does not end, and the run is kept as its last step left it.
+        self._keeper.keep_unfinished()
         self._files.close()
         keepers = (self._libraries.thread, *self._maps.threads, *self._keeper.threads)
         for thread in (self._files.thread, *self._loaders, *keepers):
             ended = _join(thread, timeout / 3) and ended
+        if self._keeper.keeping:
+            ended = _join(self._files.thread, KEEP_SECONDS) and ended
         return ended
+
+    @property
+    def keeping(self) -> bool:
+        """Whether a run that has ended is still to be put on the disk."""
+        return self._keeper.keeping
 
     def _run_engine(self) -> None:
         try:

@@ -60,11 +60,11 @@ def from_json(content: object, folder: Path) -> GalleryEntry:
     if Path(fields["file"]).name != fields["file"] or not fields["file"].endswith(".png"):
         raise NotAnEntry(f"its file is {fields['file']!r}")
     state = content.get("state")
-    if state not in ("done", "cancelled"):
+    if state not in ("done", "cancelled", "failed"):
         raise NotAnEntry(f"its state is {state!r}")
     return GalleryEntry(
         id=folder.name,
-        state=cast(Literal["done", "cancelled"], state),
+        state=cast(Literal["done", "cancelled", "failed"], state),
         size=(size[0], size[1]),
         network_spec=_spec(content.get("network_spec")),
         has_input=_of_type(content, "has_input", bool),

@@ -79,7 +79,7 @@ def make_record(end: RunEnd) -> Record:
         run=beginning.run,
         kind=beginning.kind,
         title=title,
-        state="cancelled" if status.state == "cancelled" else "done",
+        state=status.state if status.state in ("cancelled", "failed") else "done",
         created=end.created,
         duration=status.elapsed,
         steps=update.step,
@@ -96,7 +96,7 @@ def make_record(end: RunEnd) -> Record:
         source=beginning.source,
         has_input=beginning.input is not None,
         course=len(end.course),
-        note=update.note,
+        note=status.error or update.note,
         file=file_name(f"{beginning.kind} {title}"),
     )
     content = GalleryContent(

@@ -23,7 +23,8 @@ class GalleryEntry:
     id : names it for as long as it is kept.
     run, kind : the name under which the run is registered, and what a person calls it (``deepdream``, ``DeepDream``).
     title : what it shows (``tractor``, ``conv4 37``).
-    state : ``cancelled`` where the run was ended early; what it had made by then is kept.
+    state : ``cancelled`` where the run was ended early, ``failed`` where it could not go on (``note`` says why); what
+        it had made by then is kept.
     created : seconds since 1970 when it ended.
     duration : seconds that its steps took.
     steps, total : steps made, and steps that were planned.
@@ -48,7 +49,7 @@ class GalleryEntry:
     run: str
     kind: str
     title: str
-    state: Literal["done", "cancelled"]
+    state: Literal["done", "cancelled", "failed"]
     created: float
     duration: float
     steps: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from deepvis.backend.atomic_file import ExportError
 from deepvis.gallery import folder as folder_module
+from deepvis.gallery.entry_file import read_entry
 from deepvis.messages import (
     Event,
     GalleryChanged,
@@ -23,8 +25,10 @@ from deepvis.messages import (
     NetworkSpec,
     Problem,
     RunStatus,
+    RunUpdate,
     ViewRequest,
 )
+from deepvis.options import option
 from deepvis.session import Session
 
 
@@ -231,6 +235,88 @@ def test_closing_in_the_middle_of_a_run_keeps_what_it_made(folder: Path) -> None
     (kept,) = [each for each in folder.iterdir() if not each.name.startswith(".")]
     assert (kept / "entry.json").is_file()
     assert list(kept.glob("Occlusion*.png"))
+
+
+IN_STEP, STEP = threading.Event(), threading.Event()
+"""The fourth step of a :class:`LongStep` has begun, and: it may end."""
+
+
+@dataclass(frozen=True)
+class LongStep:
+    """A run whose fourth step takes until somebody says so, or fails."""
+
+    fails: bool = option(False, help="Raise in place of the fourth step")
+    title: ClassVar[str] = "Long step"
+    needs: ClassVar[str] = "nothing"
+    presets: ClassVar[dict[str, Any]] = {}
+
+    def steps(self, _net: object) -> Iterator[RunUpdate]:
+        for step in range(1, 6):
+            if step == 4 and self.fails:
+                raise ValueError("the loss is no number; choose fp32")
+            if step == 4:
+                IN_STEP.set()
+                STEP.wait(60)
+            yield RunUpdate(step, 5, np.full((8, 8, 3), step, np.uint8), {"loss": 1 / step})
+
+
+@pytest.fixture
+def long_step(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    IN_STEP.clear()
+    STEP.clear()
+    monkeypatch.setattr("deepvis.backend.runs.registry", lambda: {"long_step": LongStep})
+    yield
+    STEP.set()
+
+
+def test_closing_in_a_step_that_does_not_end_keeps_what_was_made_before_it(folder: Path, long_step: None) -> None:
+    session = Session(folder)
+    listener = Listener(session)
+    session.start()
+    session.load_network(NetworkSpec("tinynet", device="cpu", precision="fp32"))
+    session.start_run("long_step", {})
+    listener.until(IN_STEP.is_set)
+    assert not session.close(0.3)
+    (kept,) = [each for each in folder.iterdir() if not each.name.startswith(".")]
+    entry = read_entry(kept)
+    assert (entry.state, entry.steps, entry.total) == ("cancelled", 3, 5)
+    assert not session.keeping
+    STEP.set()
+    assert session.close(30)
+    assert len([each for each in folder.iterdir() if not each.name.startswith(".")]) == 1
+
+
+def test_a_run_that_fails_is_kept_as_far_as_it_got_with_the_reason(listener: Listener, long_step: None) -> None:
+    session = listener.session
+    session.start_run("long_step", {"fails": True})
+    listener.until(lambda: len(session.gallery_entries()) == 1)
+    (entry,) = session.gallery_entries()
+    assert (entry.state, entry.steps, entry.note) == ("failed", 3, "the loss is no number; choose fp32")
+    content = listener.open(entry.id)
+    assert content is not None
+    assert content.image[0, 0, 0] == 3
+
+
+def test_the_end_of_the_program_waits_for_a_slow_disk(
+    folder: Path, long_step: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(folder)
+    listener = Listener(session)
+    session.start()
+    session.load_network(NetworkSpec("tinynet", device="cpu", precision="fp32"))
+    session.start_run("long_step", {})
+    listener.until(IN_STEP.is_set)
+    real, waited = folder_module.write_json, threading.Event()
+
+    def slow(path: Path, content: object) -> None:
+        waited.wait(0.5)
+        real(path, content)
+
+    monkeypatch.setattr(folder_module, "write_json", slow)
+    session.close(0.1)
+    assert list(folder.glob("*/entry.json"))
+    STEP.set()
+    assert session.close(30)
 
 
 def test_deleting_what_is_being_opened_is_said_and_can_be_undone(listener: Listener) -> None:

@@ -44,18 +44,22 @@ def state_text(entry: GalleryEntry) -> str:
     """What a person should know of an entry at a glance, or an empty text."""
     if not entry.saved:
         return "not saved"
-    return f"{entry.steps} of {entry.total}" if entry.state == "cancelled" else ""
+    return "" if entry.state == "done" else f"{entry.steps} of {entry.total}"
+
+
+def end_text(entry: GalleryEntry) -> str:
+    """How a run ended that was not done, or an empty text."""
+    return "" if entry.state == "done" else f"{entry.state} after step {entry.steps} of {entry.total}"
 
 
 def tooltip(entry: GalleryEntry, now: float) -> str:
     """Everything that a list leaves out, in a few lines."""
-    ended = f"cancelled after step {entry.steps} of {entry.total}" if entry.state == "cancelled" else ""
     unsaved = "" if entry.saved else "not on the disk; kept until the window closes"
     lines = [
         f"{entry.kind} · {entry.title}" if entry.title else entry.kind,
         f"{entry.network} · {when(entry.created, now)} · {duration(entry)}",
         ", ".join(f"{name} {text}" for name, text in figure_rows(entry.figures)),
-        ended,
+        end_text(entry),
         unsaved,
     ]
     return "\n".join(line for line in lines if line)

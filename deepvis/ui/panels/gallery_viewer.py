@@ -140,9 +140,10 @@ class GalleryViewer(QDialog):
         self.place.setText(place)
         self.title.setText(gallery_text.title(entry))
         self.caption.setText(gallery_text.caption(entry, now))
-        notes = [f"Cancelled after step {entry.steps} of {entry.total}." if entry.state == "cancelled" else ""]
+        end = gallery_text.end_text(entry)
+        notes = [f"{end.capitalize()}." if end else ""]
         notes.append("" if entry.saved else "Not on the disk: it stays until the window closes.")
-        notes.append(entry.note)
+        notes.append(entry.note[:1].upper() + entry.note[1:])
         self.note.setText(" ".join(note for note in notes if note))
         self.note.setVisible(bool(self.note.text()))
         self._pictures = [("result", content.image), *content.images.items()]
