@@ -224,9 +224,11 @@ def test_a_copy_is_shared_where_that_was_asked_for_and_as_long_as_it_is_held(net
     first = net.converted(torch.bfloat16, channels_last=True)
     assert net.converted(torch.bfloat16, channels_last=True) is first
     assert net.converted(torch.bfloat16) is not first
-    assert first.converted(torch.float32) is not first.converted(torch.float32)
+    assert first.converted(torch.float32) is not net
+    widened = first.converted(torch.float32)
+    assert first.converted(torch.float32) is widened
     gone = weakref.ref(first)
-    del first
+    del first, widened
     gc.collect()
     assert gone() is None
 
