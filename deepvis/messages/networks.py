@@ -39,13 +39,15 @@ class Layer:
     name : the module's path (``features.3``), with ``_1``, ``_2`` … for later calls of a reused module; the output of
         a function has the path of the module that calls it and the function's name (``layer1.0.add``).
     kind : ``conv``, ``relu``, ``activation``, ``pool``, ``norm``, ``linear``, ``add``, ``cat``, ``mul``, ``flatten``,
-        ``dropout``, ``softmax``, ``attention``, ``block`` (a module made of modules) or ``other``.
+        ``dropout``, ``softmax``, ``attention``, ``token`` (one token of many), ``block`` (a module made of modules) or
+        ``other``.
     type : the class or function that computes it, such as ``Conv2d``.
     channels : number of units (feature maps, or entries of a vector).
     size : (h, w) of each feature map at the network's own input size, or None for a vector.
     receptive_field : None where every unit sees the whole picture (or it is not known).
     arrangement : how the raw output is read: ``NCHW``, ``NC``, ``NHWC`` (channels last) or ``NLC`` (tokens).
     main : whether the window's layer strip shows it; the others are found through search.
+    prefix : tokens that stand before those of the map (class token, registers); 0 for other arrangements.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Layer:
     receptive_field: ReceptiveField | None
     arrangement: Literal["NCHW", "NC", "NHWC", "NLC"] = "NCHW"
     main: bool = True
+    prefix: int = 0
 
     @property
     def text(self) -> str:

@@ -189,6 +189,85 @@ def test_maps_of_every_arrangement_become_channels_first():
     assert torch.equal(arrange(captured["norm"], net.layer("norm"))[0, :, 2, 3], captured["norm"][0, 2, 3])
 
 
+class Tokens(nn.Module):
+    """Patches by a convolution or a linear layer, tokens ``before`` them, and a classifier that reads the first."""
+
+    def __init__(self, patch, before, *, linear=False, heads=1):
+        super().__init__()
+        self.patch, self.before, self.heads = patch, before, heads
+        self.embed = nn.Linear(3 * patch * patch, 6) if linear else nn.Conv2d(3, 6, patch, stride=patch)
+        self.token = nn.Parameter(torch.randn(1, before, 6))
+        self.norm, self.head, self.fc = nn.LayerNorm(6), nn.Identity(), nn.Linear(6, 2)
+
+    def forward(self, x):
+        if isinstance(self.embed, nn.Linear):
+            patches = F.unfold(x, self.patch, stride=self.patch).transpose(1, 2)
+            tokens = self.embed(patches)
+        else:
+            tokens = self.embed(x).flatten(2).transpose(1, 2)
+        tokens = self.norm(torch.cat([self.token.expand(len(x), -1, -1), tokens], 1))
+        apart = tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        apart = F.scaled_dot_product_attention(apart, apart, apart)
+        tokens = tokens + self.head(apart).transpose(1, 2).flatten(2)
+        return self.fc(tokens[:, 0])
+
+
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize(("before", "size"), [(0, (16, 64)), (1, (16, 64)), (1, (20, 12)), (0, (16, 16))])
+def test_tokens_form_the_map_that_the_patches_form(before, size, linear):
+    """Of 16×64 pixels patches of 4 make 64 tokens, which is a square number, but no square."""
+    torch.manual_seed(0)
+    net = Network(Tokens(4, before, linear=linear), input_size=size)
+    grid = (size[0] // 4, size[1] // 4)
+    norm = net.layer("norm")
+    assert (norm.arrangement, norm.size, norm.prefix) == ("NLC", grid, before)
+    x = torch.randn(1, 3, *size)
+    net.module.norm.register_forward_hook(lambda _module, args, _output: args[0])  # the map itself
+    _, captured = net.run(x, ("norm",), stop=True)
+    whole = F.conv2d(x, net.module.embed.weight.reshape(6, 3, 4, 4), net.module.embed.bias, stride=4)
+    assert torch.allclose(net.arrange(captured["norm"], "norm"), whole, atol=1e-5)
+
+
+def test_registers_before_the_patches_are_told_by_the_patch_embedding():
+    net = Network(Tokens(4, 5), input_size=(16, 24))
+    assert (net.layer("norm").size, net.layer("norm").prefix) == ((4, 6), 5)
+
+
+def test_tokens_of_which_no_map_is_known_are_not_shown_as_one():
+    net = Network(Tokens(4, 5, linear=True), input_size=(16, 24))
+    with pytest.raises(KeyError, match="'norm' cannot be shown: .* is a sequence of which no map is known"):
+        net.layer("norm")
+
+
+def test_what_the_heads_of_an_attention_hold_is_no_map():
+    net = Network(Tokens(4, 1, heads=2), input_size=(16, 24))
+    for name in ("head", "scaled_dot_product_attention"):
+        with pytest.raises(KeyError, match="values by head and token"):
+            net.layer(name)
+
+
+def test_tokens_of_another_input_form_a_map_of_the_same_proportions_or_none():
+    torch.manual_seed(0)
+    net = Network(Tokens(4, 1), input_size=(16, 64))
+    assert net.layers
+    net.module.norm.register_forward_hook(lambda _module, args, _output: args[0])
+    x = torch.randn(1, 3, 32, 128)
+    _, captured = net.run(x, ("norm", "embed"), stop=True)
+    assert torch.equal(net.arrange(captured["norm"], "norm"), captured["embed"])
+    _, captured = net.run(torch.randn(1, 3, 16, 32), ("norm",), stop=True)
+    with pytest.raises(ValueError, match="33 tokens, of which no map of the proportions 4×16"):
+        net.arrange(captured["norm"], "norm")
+
+
+def test_one_token_of_many_is_a_layer():
+    torch.manual_seed(0)
+    net = Network(Tokens(4, 1), input_size=(16, 24))
+    token = net.layer("token")
+    assert (token.kind, token.channels, token.size, token.main) == ("token", 6, None, False)
+    logits, captured = net.run(torch.randn(1, 3, 16, 24), ("token",))
+    assert torch.equal(net.module.fc(captured["token"]), logits)
+
+
 def test_what_cannot_be_shown_is_refused_with_its_reason():
     class Odd(nn.Module):
         def __init__(self):

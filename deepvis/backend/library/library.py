@@ -265,8 +265,8 @@ class Library:
     def features(self) -> FloatArray:
         """float32 (N, D), what goes into the classifier's last linear layer; zeros where a picture is not ``valid``.
 
-        Of a network whose classifier reads no layer's output as it is, such as one token of many, the mean over the map
-        of the last layer before it. Lies on the disk. Raises LibraryError where the scan was told to leave features
+        That is one token of a network that classifies by its class token. Of a network whose classifier reads no layer's
+        output as it is, the mean over the map of the last layer before it. Lies on the disk. Raises LibraryError where the scan was told to leave features
         out, or the network has none.
         """
         if not self.manifest.feature_size:

@@ -152,7 +152,8 @@ def _field(layer: Layer, size: tuple[int, int] | None) -> ReceptiveField | None:
 
 def _feature_layer(net: Network, x: torch.Tensor) -> tuple[str, int]:
     """The layer whose output goes into the classifier, and the length of the features: the first of those with just the
-    values that the last linear layer reads; without a linear layer, what the last convolution reads."""
+    values that the last linear layer reads, one token of many where no other has them; without a linear layer, what the
+    last convolution reads."""
     layers = net.layers
     modules = dict(net.module.named_modules())
     for kind in (nn.Linear, nn.Conv2d):
@@ -194,7 +195,11 @@ def _feature_layer(net: Network, x: torch.Tensor) -> tuple[str, int]:
 
     with torch.inference_mode():
         net.run(x, before, reduce=compare)
-    ranked = sorted(before, key=lambda name: (name in same, lengths[name] == wanted.shape[1]), reverse=True)
+
+    def rank(name: str) -> tuple[bool, bool, bool]:
+        return name in same, net.layer(name).kind != "token", lengths[name] == wanted.shape[1]
+
+    ranked = sorted(before, key=rank, reverse=True)
     chosen = ranked[0] if same else before[-1]
     return chosen, lengths[chosen]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 import deepvis
@@ -108,6 +109,33 @@ def test_features_are_found_behind_a_function_of_the_network(tmp_path: Path) -> 
     x = torch.cat([net.preprocess(picture) for picture in pictures])
     _, expected = net.run(x, ["mean"])
     assert np.allclose(library.features, expected["mean"].detach().numpy(), atol=1e-6)
+
+
+def test_features_of_a_transformer_are_the_token_that_its_classifier_reads(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = torchvision.models.VisionTransformer(
+        image_size=16, patch_size=4, num_layers=1, num_heads=2, hidden_dim=8, mlp_dim=8, num_classes=3
+    )
+    nn.init.normal_(module.heads.head.weight)
+    net = Network(module.eval(), (16, 16), name="transformer")
+    pictures = coloured_noise(5)
+    *_, last = runs.PatchScan(folder=str(tmp_path), workers=0).steps(net, pictures)
+    features = torch.from_numpy(np.array(Library(last.detail["library"]).features))
+    with torch.no_grad():
+        logits = module.heads.head(features)
+    expected = torch.from_numpy(np.stack([net.logits(picture) for picture in pictures]))
+    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_features_that_a_named_module_hands_on_are_called_after_it() -> None:
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(0)
+    module = timm.models.vision_transformer.VisionTransformer(
+        img_size=16, patch_size=4, depth=1, num_heads=2, embed_dim=8, num_classes=3
+    )
+    net = Network(module, (16, 16), name="transformer")
+    found = probe(net, ("blocks.0",), net.preprocessing, "crop", features=True)
+    assert (found.feature_layer, found.feature_size) == ("fc_norm", 8)
 
 
 class _Named(nn.Module):
