@@ -14,11 +14,14 @@ import torch
 from deepvis.backend.network import Network
 from deepvis.messages import Precision, Size, UInt8Array
 
-BUDGET = 1.5
-"""Seconds that measuring may take, beyond one forward pass of each configuration."""
+BUDGET = 3.0
+"""Seconds after which measuring begins nothing more, however little is known by then."""
 
-_LATEST = 2
-"""How many budgets may be over when another configuration is begun."""
+_RACE = 0.5
+"""Seconds that two configurations run in turn, if that is enough for the rounds that count."""
+
+_FEWEST = 3
+"""Rounds that tell which of two is faster; fewer, on a busy computer, tell what else it does."""
 
 _REPETITIONS = 12
 _WORTH = 0.95
@@ -87,13 +90,27 @@ def is_out_of_memory(error: BaseException | None) -> bool:
 
 @dataclass(slots=True)
 class _Candidate:
-    """One configuration under test; ``fastest`` is the shortest forward pass so far, in milliseconds."""
+    """One configuration under test: milliseconds of its first forward pass, and of the shortest of the others."""
 
     label: str
     network: Network
     fastest: float = math.inf
+    beginning: float = math.inf
+
+    @property
+    def milliseconds(self) -> float:
+        """What is known of a pass."""
+        return self.fastest if math.isfinite(self.fastest) else self.beginning
+
+    def first(self, x: torch.Tensor) -> torch.Tensor:
+        """The first pass, which prepares what later ones find ready: (classes,) float32 logits on the CPU."""
+        began = time.perf_counter()
+        logits = self.network.forward(x)[0].cpu()
+        self.beginning = (time.perf_counter() - began) * 1000
+        return logits
 
     def run(self, x: torch.Tensor) -> None:
+        """One more pass."""
         began = time.perf_counter()
         self.network.forward(x)
         _synchronise(x.device)
@@ -109,15 +126,16 @@ def measure(
     shortest time of each counts, since whatever else the computer does can only add to it. The fastest whose answer
     agrees with plain fp32 is taken: the same first class and at least four of the first five in common; for an
     untrained network, whose classes lie close together, logits that correlate by more than 0.99. At most one copy is
-    held beside the best so far, and all but the best are dropped. On a computer so busy that this takes much longer
-    than ``budget``, what is left is not tried.
+    held beside the best so far, and all but the best are dropped. When ``budget`` is over, as on a computer that is
+    busy with other things, nothing more is begun: what was not tried, or not often enough to be sure, is not taken,
+    and plain fp32 answers right in any case.
 
     Parameters
     ----------
     network : as loaded, in float32. It stays as it is.
     precision : ``auto`` tries both; ``fp32`` or ``bf16`` (then its answer need not agree) tries the layouts alone.
     size : (h, w) of the input to measure at; None: the network's own.
-    budget : seconds for the repetitions.
+    budget : seconds by the clock on the wall, of which the pass under way may take more.
 
     Returns
     -------
@@ -129,42 +147,47 @@ def measure(
     ------
     NetworkError : the network fails in its plain configuration.
     """
+    ends = time.perf_counter() + budget
     x = network.preprocess(photograph(), size=size)
-    reference = network.forward(x)[0].cpu()
     plain = best = _Candidate("fp32", network)
+    reference = plain.first(x)
     times: dict[str, float] = {}
-    configurations = _CONFIGURATIONS[precision]
-    began = time.perf_counter()
-    plain.run(x)
-    for label, dtype, channels_last in configurations:
-        if times and time.perf_counter() - began > _LATEST * budget:
-            break
-        candidate = _try(network, label, dtype, channels_last, x)
-        if candidate is None:
-            continue
-        if precision != "bf16" and not agrees(reference, candidate.network.forward(x)[0].cpu(), network.trained):
-            continue
+    for label, dtype, channels_last in _CONFIGURATIONS[precision]:
         chosen_anyway = precision == "bf16" and best is plain
-        _race(best, candidate, x, budget / len(configurations))
-        times[candidate.label] = candidate.fastest
-        if chosen_anyway or candidate.fastest < best.fastest * _WORTH:
+        if time.perf_counter() > ends and not chosen_anyway:
+            break
+        found = _try(network, label, dtype, channels_last, x)
+        if found is None:
+            continue
+        candidate, logits = found
+        if precision != "bf16" and not agrees(reference, logits, network.trained):
+            continue
+        sure = _race(best, candidate, x, _RACE, ends)
+        times[candidate.label] = candidate.milliseconds
+        if chosen_anyway or (sure and candidate.fastest < best.fastest * _WORTH):
             best = candidate
-    times = {plain.label: plain.fastest, **times}
+    if not times and time.perf_counter() < ends:
+        plain.run(x)
+    times = {plain.label: plain.milliseconds, **times}
     return best.network, best.label, tuple(times.items())
 
 
-def quicken(network: Network, *, budget: float = 0.3) -> Network:
+def quicken(network: Network, *, budget: float = BUDGET) -> Network:
     """A twin of a network with packed convolution weights, where that is faster on this computer; else the network.
 
-    It answers the same. ``budget`` is in seconds, beyond two forward passes.
+    It answers the same. ``budget`` is in seconds, as of :func:`measure`: where it is over before anything is known, the
+    network stays as it is.
     """
+    ends = time.perf_counter() + budget
+    if budget <= 0:
+        return network
     x = network.preprocess(photograph())
     twin = network.packed(x)
     if twin is network:
         return network
     as_it_is, packed = _Candidate("", network), _Candidate("packed", twin)
-    _race(as_it_is, packed, x, budget)
-    return twin if packed.fastest < as_it_is.fastest else network
+    sure = _race(as_it_is, packed, x, _RACE, ends)
+    return twin if sure and packed.fastest < as_it_is.fastest else network
 
 
 _CONFIGURATIONS: dict[Precision, tuple[tuple[str, torch.dtype, bool], ...]] = {
@@ -192,29 +215,36 @@ def agrees(reference: torch.Tensor, logits: torch.Tensor, trained: bool) -> bool
     return first[0] == second[0] and len(set(first) & set(second)) >= 4
 
 
-def _try(network: Network, label: str, dtype: torch.dtype, channels_last: bool, x: torch.Tensor) -> _Candidate | None:
-    """A converted copy that has run once, or None if this network cannot be had in this configuration."""
+def _try(
+    network: Network, label: str, dtype: torch.dtype, channels_last: bool, x: torch.Tensor
+) -> tuple[_Candidate, torch.Tensor] | None:
+    """A converted copy that has run once and what it answered, or None if this network cannot be had so."""
     try:
         candidate = _Candidate(label, network.converted(dtype, channels_last=channels_last))
-        candidate.network.forward(x)
+        return candidate, candidate.first(x)
     except Exception as error:
         # Operations without a bf16 version, modules that cannot be copied, too little memory for a second copy: the
         # plain network works, and this only was an offer.
         if is_out_of_memory(error) and x.device.type == "cuda":
             torch.cuda.empty_cache()
         return None
-    return candidate
 
 
-def _race(best: _Candidate, candidate: _Candidate, x: torch.Tensor, budget: float) -> None:
-    """Run both in turn until the time is up; a candidate that is far behind after three rounds gives up."""
-    ends = time.perf_counter() + budget
-    for repetition in range(_REPETITIONS):
+def _race(best: _Candidate, candidate: _Candidate, x: torch.Tensor, seconds: float, ends: float) -> bool:
+    """Run both in turn for these seconds, but not after ``ends``; a candidate that is far behind gives up.
+
+    Returns whether it was often enough to be sure of the faster one.
+    """
+    over = time.perf_counter() + seconds
+    for repetition in range(1, _REPETITIONS + 1):
+        if time.perf_counter() > ends:
+            return repetition > _FEWEST
         best.run(x)
         candidate.run(x)
         behind = candidate.fastest > 1.5 * best.fastest or best.fastest > 1.5 * candidate.fastest
-        if time.perf_counter() > ends or (repetition >= 2 and behind):
+        if repetition >= _FEWEST and (behind or time.perf_counter() > over):
             break
+    return True
 
 
 def _synchronise(device: torch.device) -> None:

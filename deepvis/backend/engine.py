@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from deepvis.backend.device import describe, is_out_of_memory, measure, quicken
+from deepvis.backend.device import BUDGET, describe, is_out_of_memory, measure, quicken
 from deepvis.backend.live import LiveView
 from deepvis.backend.mailbox import Mailbox
 from deepvis.backend.network import Network, NetworkError
@@ -249,7 +249,9 @@ class Engine:
     def _install(self, network: Network, precision: Precision) -> None:
         self._emit(LoadProgress(network.name, "Measuring precision and layout"))
         network.share_copies()
+        latest = time.perf_counter() + BUDGET
         copy, label, table = measure(network, precision)
+        view = LiveView(quicken(copy, budget=latest - time.perf_counter()))
         catalogue = network.catalogue
         info = NetworkInfo(
             name=network.name,
@@ -273,7 +275,7 @@ class Engine:
             measured=tuple(table),
         )
         self._network, self._precision = network, precision
-        self._view = LiveView(quicken(copy))
+        self._view = view
         # Layers and units of the request were the network's before; the window asks anew when it hears of this one.
         old = self._request
         self._request = ViewRequest(old.id, fit=old.fit, top=old.top)

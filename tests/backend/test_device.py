@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import gc
+import math
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from deepvis.backend.device import (
     is_out_of_memory,
     measure,
     photograph,
+    quicken,
 )
 from deepvis.backend.network import Network
 
@@ -36,6 +39,15 @@ class Net(nn.Module):
 def network(net: nn.Module | None = None) -> Network:
     torch.manual_seed(0)
     return Network(net or Net(), (32, 32), name="small")
+
+
+def known() -> Network:
+    """A network of which no more has to be found out by passes."""
+    net = network()
+    assert net.layers
+    assert net.flexible
+    assert net.classes == 20
+    return net
 
 
 @pytest.fixture
@@ -148,6 +160,90 @@ def test_copies_that_are_not_taken_are_dropped(clock: dict[str, float], monkeypa
     gc.collect()
     assert len(copies) == 3
     assert [reference() for reference in copies if reference() is not None] == [taken]
+
+
+class Passing:
+    """A clock on which time passes by forward passes alone, so many seconds each, by number format."""
+
+    def __init__(self, seconds: dict[torch.dtype, float]) -> None:
+        self.now = 0.0
+        self.passes = 0
+        self._seconds = seconds
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def took(self, dtype: torch.dtype) -> None:
+        self.now += self._seconds[dtype]
+        self.passes += 1
+
+
+@pytest.fixture
+def passing(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[torch.dtype, float]], Passing]:
+    def start(seconds: dict[torch.dtype, float]) -> Passing:
+        found = Passing(seconds)
+        forward = Network.forward
+
+        def timed(self: Network, x: torch.Tensor) -> torch.Tensor:
+            found.took(self.dtype)
+            return forward(self, x)
+
+        monkeypatch.setattr(module, "time", found)
+        monkeypatch.setattr(Network, "forward", timed)
+        return found
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("seconds", "passes"),
+    [
+        pytest.param({torch.float32: 4.0, torch.bfloat16: 1.0}, 1, id="one pass takes longer than there is time"),
+        pytest.param({torch.float32: 1.4, torch.bfloat16: 1.4}, 4, id="the first comparison is not finished"),
+    ],
+)
+def test_on_a_busy_computer_the_plain_network_is_taken_early(
+    passing: Callable[[dict[torch.dtype, float]], Passing], seconds: dict[torch.dtype, float], passes: int
+) -> None:
+    net = known()
+    clock = passing(seconds)
+    copy, label, table = measure(net, budget=3.0)
+    assert copy is net
+    assert label == "fp32"
+    assert all(math.isfinite(milliseconds) for _, milliseconds in table)
+    assert clock.passes == passes
+    assert quicken(net, budget=3.0 - clock.now) is net
+    assert clock.passes == passes
+
+
+def test_what_was_sure_when_the_time_was_over_counts(passing: Callable[[dict[torch.dtype, float]], Passing]) -> None:
+    net = known()
+    clock = passing({torch.float32: 0.4, torch.bfloat16: 0.3})
+    _, label, table = measure(net, budget=3.0)
+    assert label == "bf16 channels last"
+    assert [name for name, _ in table] == ["fp32", "bf16 channels last", "bf16"]
+    assert clock.now < 3.0 + 2 * 0.4
+
+
+def test_a_precision_that_was_asked_for_is_taken_however_busy_the_computer_is(
+    passing: Callable[[dict[torch.dtype, float]], Passing],
+) -> None:
+    net = known()
+    passing({torch.float32: 4.0, torch.bfloat16: 4.0})
+    copy, label, table = measure(net, "bf16", budget=3.0)
+    assert (label, copy.dtype) == ("bf16 channels last", torch.bfloat16)
+    assert all(math.isfinite(milliseconds) for _, milliseconds in table)
+
+
+def test_on_a_quiet_computer_every_configuration_is_tried(
+    passing: Callable[[dict[torch.dtype, float]], Passing],
+) -> None:
+    net = known()
+    clock = passing({torch.float32: 0.1, torch.bfloat16: 0.05})
+    _, label, table = measure(net)
+    assert label == "bf16 channels last"
+    assert len(table) == 4
+    assert clock.now < module.BUDGET
 
 
 def test_real_time_gives_a_figure_for_each_configuration() -> None:
