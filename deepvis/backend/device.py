@@ -17,6 +17,9 @@ from deepvis.messages import Precision, Size, UInt8Array
 BUDGET = 3.0
 """Seconds after which measuring begins nothing more, however little is known by then."""
 
+_QUICKENING = 1.5
+"""Seconds after which no more is begun to find out whether packed weights are faster."""
+
 _RACE = 0.5
 """Seconds that two configurations run in turn, if that is enough for the rounds that count."""
 
@@ -154,7 +157,7 @@ def measure(
     times: dict[str, float] = {}
     for label, dtype, channels_last in _CONFIGURATIONS[precision]:
         chosen_anyway = precision == "bf16" and best is plain
-        if time.perf_counter() > ends and not chosen_anyway:
+        if not chosen_anyway and not _enough(ends, best.milliseconds):
             break
         found = _try(network, label, dtype, channels_last, x)
         if found is None:
@@ -166,20 +169,25 @@ def measure(
         times[candidate.label] = candidate.milliseconds
         if chosen_anyway or (sure and candidate.fastest < best.fastest * _WORTH):
             best = candidate
-    if not times and time.perf_counter() < ends:
+    if not times and _enough(ends, plain.milliseconds):
         plain.run(x)
     times = {plain.label: plain.milliseconds, **times}
     return best.network, best.label, tuple(times.items())
 
 
-def quicken(network: Network, *, budget: float = BUDGET) -> Network:
+def quicken(network: Network, *, milliseconds: float = 0.0, budget: float = _QUICKENING) -> Network:
     """A twin of a network with packed convolution weights, where that is faster on this computer; else the network.
 
-    It answers the same. ``budget`` is in seconds, as of :func:`measure`: where it is over before anything is known, the
-    network stays as it is.
+    It answers the same.
+
+    Parameters
+    ----------
+    milliseconds : that a forward pass was measured to take; where so few fit into the budget that nothing could be
+        found out, the network stays as it is.
+    budget : seconds by the clock on the wall, as of :func:`measure`.
     """
     ends = time.perf_counter() + budget
-    if budget <= 0:
+    if not _enough(ends, milliseconds):
         return network
     x = network.preprocess(photograph())
     twin = network.packed(x)
@@ -228,6 +236,11 @@ def _try(
         if is_out_of_memory(error) and x.device.type == "cuda":
             torch.cuda.empty_cache()
         return None
+
+
+def _enough(ends: float, milliseconds: float) -> bool:
+    """Whether the time until ``ends`` allows rounds enough of two passes, the other one at best half as long."""
+    return ends - time.perf_counter() > _FEWEST * 1.5 * milliseconds / 1000
 
 
 def _race(best: _Candidate, candidate: _Candidate, x: torch.Tensor, seconds: float, ends: float) -> bool:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from deepvis.backend.device import BUDGET, describe, is_out_of_memory, measure, quicken
+from deepvis.backend.device import describe, is_out_of_memory, measure, quicken
 from deepvis.backend.live import LiveView
 from deepvis.backend.mailbox import Mailbox
 from deepvis.backend.network import Network, NetworkError
@@ -249,9 +249,8 @@ class Engine:
     def _install(self, network: Network, precision: Precision) -> None:
         self._emit(LoadProgress(network.name, "Measuring precision and layout"))
         network.share_copies()
-        latest = time.perf_counter() + BUDGET
         copy, label, table = measure(network, precision)
-        view = LiveView(quicken(copy, budget=latest - time.perf_counter()))
+        view = LiveView(quicken(copy, milliseconds=dict(table)[label]))
         catalogue = network.catalogue
         info = NetworkInfo(
             name=network.name,
