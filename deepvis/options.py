@@ -7,13 +7,14 @@ reads them back, :func:`check_options` checks their values. Neither torch nor Qt
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import numbers
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from deepvis.near_names import near_names
 
 _METADATA_KEY = "deepvis.option"
 _PLAIN = {int: "int", float: "float", str: "str", bool: "bool"}
@@ -223,7 +224,7 @@ def _check_text(item: Option, value: str) -> None:
     if item.kinds and "str" not in item.kinds:
         raise ValueError(f"{item.name} is {_kind_text(item)}, got {value!r}{_allowed(item)}")
     if item.choices is not None and value not in item.choices:
-        near = difflib.get_close_matches(value, [str(choice) for choice in item.choices], n=1)
+        near = near_names(value, map(str, item.choices), 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"{item.name} {value!r} is unknown{_allowed(item)}{hint}")
 

@@ -416,11 +416,43 @@ def test_sizes_and_numbers_are_read_as_people_write_them() -> None:
     assert common.numbers("1,2,3") == (1.0, 2.0, 3.0)
 
 
-def test_words_that_a_command_does_not_know_are_told_with_its_own_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["maximise", "tractor", "-o", "out.png"]) == 2
+@pytest.mark.parametrize(
+    ("words", "usage", "error"),
+    [
+        ("maximise tractor -o out.png", "maximise -o PNG", "maximise: 'tractor' is too much: put its option's name"),
+        ("fool cat.png", "fool [IMAGE|FOLDER] -o PNG|FOLDER", "fool: --output must be given"),
+        ("saliency", "saliency IMAGE|FOLDER -o PNG|FOLDER", "saliency: IMAGE|FOLDER and --output must be given"),
+        ("fool a.png -o b.png --epsilom 1", "fool [IMAGE", "there is no option --epsilom; did you mean --epsilon?"),
+        ("fool a.png -o b.png --seed", "fool [IMAGE", "deepvis fool: --seed needs a value"),
+        ("fool a.png -o b.png --method pdg", "fool [IMAGE", "--method: method 'pdg' is unknown"),
+        ("models --bogus", "models [TEXT]", "deepvis models: there is no option --bogus\n"),
+        ("dreem", "COMMAND", "deepvis: there is no command 'dreem'; did you mean dream?"),
+        ("xyzzy", "COMMAND", "there is no command 'xyzzy'; deepvis --help lists those that there are"),
+    ],
+)
+def test_wrong_usage_is_told_in_the_last_of_two_lines(
+    words: str, usage: str, error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words.split()) == 2
     told = capsys.readouterr().err
-    assert "deepvis maximise: error: unrecognized arguments: tractor" in told
-    assert "--target CLASS" in told
+    first, second = told.splitlines()
+    assert first.startswith(f"usage: deepvis {usage}")
+    assert "--help lists them" in first
+    assert error in f"{second}\n"
+
+
+def test_of_a_strip_every_layer_s_error_is_told_and_not_the_first_one_s_figures() -> None:
+    picture = np.zeros((2, 2, 3), np.uint8)
+    figures = {
+        f"{name} {layer}": value * scale
+        for layer, scale in (("conv1", 1), ("conv2", 2))
+        for name, value in (("loss", 0.5), ("feature_error", 0.125), ("psnr", 20.0))
+    }
+    made = RunResult("inversion", "conv1 to conv2", {}, "n", "", picture, figures=figures)
+    course = run_work.Course(step=40, metrics={"loss": [1.0], "feature_error": [1.0], "psnr": [1.0]})
+    told = run_work.told(made, course, 2.0)
+    assert told.startswith("conv1 to conv2, feature error: conv1 0.125, conv2 0.25, 40 steps in ")
+    assert "loss" not in told
 
 
 def test_a_run_that_missed_its_goal_says_so_and_counts_are_told_in_full() -> None:

@@ -281,6 +281,20 @@ def test_a_run_leaves_what_was_asked_for_and_can_be_repeated_from_it(
 
 
 @pytest.mark.usefixtures("fade")
+@pytest.mark.parametrize("model", ["{folder}/own.py:make", "some.module:make", "{folder}/own.pt2"])
+def test_a_record_does_not_have_code_run_that_nobody_named(
+    model: str, tmp_path: Path, picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\nmake = None\n", encoding="utf-8")
+    story, out = tmp_path / "run.json", tmp_path / "out.png"
+    sent = {"run": "deepdream", "options": {}, "network_options": {"model": model.format(folder=tmp_path)}}
+    story.write_text(json.dumps(sent), encoding="utf-8")
+    assert cli.main(["dream", str(picture), "-o", str(out), "--repeat", str(story)]) == 2
+    assert "which is code: to have it run, name it with --model" in capsys.readouterr().err
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.usefixtures("fade")
 def test_a_record_is_repeated_by_its_own_command_and_says_if_the_network_changed(
     tmp_path: Path, picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

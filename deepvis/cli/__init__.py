@@ -35,7 +35,7 @@ examples:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="deepvis",
         description="See what a convolutional network sees, live.",
         epilog=_EPILOG,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from deepvis.near_names import near_names
 
 if TYPE_CHECKING:
     from deepvis.backend.network import Network
@@ -23,7 +26,9 @@ class CommandError(Exception):
 
 
 class CommandParser(argparse.ArgumentParser):
-    """The parser of one command, which may leave some of its arguments until the command is used.
+    """A parser that says what is wrong in its last line, after one line on how it is used, not after a page of options.
+
+    That of one command may leave some of its arguments until the command is used.
 
     Parameters
     ----------
@@ -41,14 +46,55 @@ class CommandParser(argparse.ArgumentParser):
         self.complete()
         namespace, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+            self.error(self._said_of(unknown))
         return namespace, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2: a line on how it is used, then what is wrong."""
+        self.exit(2, f"{self.short_usage()}\n{self.prog}: {_plain_words(message)}\n")
+
+    def short_usage(self) -> str:
+        """What must be given, in one line, and where to read of the rest."""
+        self.complete()
+        needed: list[str] = []
+        for action in self._actions:
+            metavar = action.metavar if isinstance(action.metavar, str) else action.dest
+            if not action.option_strings:
+                needed.append(f"[{metavar}]" if action.nargs == "?" else metavar)
+            elif action.required:
+                needed.append(f"{action.option_strings[0]} {metavar}")
+        return f"usage: {' '.join([self.prog, *needed])} [options] ({self.prog} --help lists them)"
+
+    def _said_of(self, unknown: Sequence[str]) -> str:
+        """What is said of words that nothing here takes."""
+        word = next((each for each in unknown if each.startswith("-")), None)
+        if word is None:
+            return f"{unknown[0]!r} is too much: put its option's name before it, or what belongs together in quotes"
+        known = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+        near = near_names(word.partition("=")[0], known, 1)
+        return f"there is no option {word}{f'; did you mean {near[0]}?' if near else ''}"
 
     def complete(self) -> None:
         """Add the arguments that were left."""
         complete, self._complete = self._complete, None
         if complete is not None:
             complete(self)
+
+
+def _plain_words(message: str) -> str:
+    """What argparse says, as this program speaks."""
+    message = re.sub(r"^argument (?:-\w/)?(\S+): expected one argument$", r"\1 needs a value", message)
+    message = re.sub(r"^argument (?:-\w/)?(\S+): ", r"\1: ", message)
+    missing = re.match(r"^the following arguments are required: (.*)$", message)
+    if missing:
+        names = [name.rpartition("/")[2] for name in missing[1].split(", ")]
+        return f"{' and '.join(names)} must be given"
+    choice = re.match(r"^COMMAND: invalid choice: '(.*)' \(choose from (.*)\)$", message)
+    if choice:
+        near = near_names(choice[1], re.findall(r"'([^']+)'", choice[2]), 1)
+        hint = f"did you mean {near[0]}?" if near else "deepvis --help lists those that there are"
+        return f"there is no command {choice[1]!r}; {hint}"
+    return message
 
 
 def size(text: str) -> Size:

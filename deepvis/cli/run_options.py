@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_origin, get_type_hints
 
 from deepvis.cli.common import UsageError
+from deepvis.near_names import near_names
 from deepvis.options import Option, check_value, options_of
 
 _PREFIX = "option "
@@ -69,7 +69,7 @@ def preset(presets: Mapping[str, Mapping[str, Any]], wanted: str) -> dict[str, A
     """The options of a preset, by its name or the word for it. Raises UsageError with the names that there are."""
     words = {preset_word(name): name for name in presets}
     if preset_word(wanted) not in words:
-        near = difflib.get_close_matches(preset_word(wanted), words, n=1)
+        near = near_names(preset_word(wanted), words, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise UsageError(f"there is no preset {wanted!r}: there are {', '.join(words) or 'none'}{hint}")
     return dict(presets[words[preset_word(wanted)]])
@@ -85,7 +85,7 @@ def make_run(run: type, values: Mapping[str, Any]) -> Any:
     known = [item.name for item in options_of(run)]
     unknown = [name for name in values if name not in known]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], known, n=1)
+        near = near_names(unknown[0], known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UsageError(f"there is no option {unknown[0]!r} here: there are {', '.join(known)}{hint}")
     missing = [item.name for item in options_of(run) if item.required and item.name not in values]

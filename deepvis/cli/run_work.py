@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _TOLD = 4
 """Figures that are printed; all of them are in the file."""
+_TELLING = "feature_error"
+"""Of the figures that every part of a run has, the one that is printed."""
 _LONGEST_FACT = 10_000
 """Characters."""
 
@@ -169,11 +171,23 @@ def told(result: RunResult, course: Course, seconds: float) -> str:
     """A line about a finished run."""
     from deepvis.progress import duration
 
-    figures = list(result.figures.items())[:_TOLD]
     parts = ["without success"] if result.facts.get("success") is False else []
-    parts += [f"{_words(name)} {_number(value)}" for name, value in figures]
+    parts += _of_every_part(result, list(course.metrics)) or [
+        f"{_words(name)} {_number(value)}" for name, value in list(result.figures.items())[:_TOLD]
+    ]
     steps = "1 step" if course.step == 1 else f"{course.step} steps"
     return ", ".join([result.title, *parts, f"{steps} in {duration(seconds)}"])
+
+
+def _of_every_part(result: RunResult, metrics: Sequence[str]) -> list[str]:
+    """Of a run with several parts (the layers of a strip), whose figures are each named ``metric part``: one metric of
+    every part; empty where there are no parts."""
+    for metric in (_TELLING, *metrics):
+        parts = [name.removeprefix(f"{metric} ") for name in result.figures if name.startswith(f"{metric} ")]
+        if len(parts) > 1:
+            told = ", ".join(f"{part} {_number(result.figures[f'{metric} {part}'])}" for part in parts)
+            return [f"{_words(metric)}: {told}"]
+    return []
 
 
 def _number(value: float) -> str:

@@ -196,9 +196,19 @@ def _record(command: _Command, options: argparse.Namespace) -> Record | None:
 
 
 def _choose_network(options: argparse.Namespace, record: Record | None) -> None:
-    """Where no network was named, the one that a record names holds, otherwise the usual one."""
+    """Where no network was named, the one that a record names holds, otherwise the usual one.
+
+    Raises UsageError where that is a person's own code: a file that somebody sent must not have any code run.
+    """
     if options.model is None and record is not None and record.network.get("model"):
-        options.model = record.network["model"]
+        from deepvis.backend.zoo.own import is_own
+
+        model = str(record.network["model"])
+        if is_own(model):
+            raise UsageError(
+                f"{options.repeat} names the network {model}, which is code: to have it run, name it with --model"
+            )
+        options.model = model
         for name in _NETWORK_NAMES:
             if getattr(options, name) is None:
                 setattr(options, name, record.network.get(name))

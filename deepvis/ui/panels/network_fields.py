@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QCompleter, QLineEdit
 
 from deepvis.messages import Layer, NetworkInfo
+from deepvis.near_names import near_names
 from deepvis.options import Option
 from deepvis.ui.look import Look
 from deepvis.ui.panels.option_fields import NumberField, OptionField, add_clear_action, empty_text
@@ -176,10 +176,9 @@ class ClassField(OptionField):
             if int(text) < len(self._labels):
                 return int(text)
             raise ValueError(f"{self.option.name} {text} is out of range: it is 0 to {len(self._labels) - 1}")
-        near = [self._labels[i] for i, label in enumerate(folded) if text and text.casefold() in label][:3]
-        close = difflib.get_close_matches(text.casefold(), folded, n=3, cutoff=0.5)
-        near += [self._labels[folded.index(label)] for label in close]
-        raise ValueError(f"{self.option.name} {text!r} is no class of this network{_hint(near)}")
+        raise ValueError(
+            f"{self.option.name} {text!r} is no class of this network{_hint(near_names(text, self._labels))}"
+        )
 
     def set_value(self, value: Any) -> None:  # noqa: D102
         self._index = value if isinstance(value, int) and 0 <= value < len(self._labels) else None
@@ -253,9 +252,10 @@ class LayerField(OptionField):
             # What records layers can record all of them.
             known.append(EVERY_LAYER)
         for name in [_plain(name) for name in names] or ([] if self._several else [""]):
+            if not name:
+                raise ValueError(f"{self.option.name} is empty: name a layer of this network")
             if name not in known:
-                near = [other for other in known if name and name.casefold() in other.casefold()][:3]
-                near += difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+                near = near_names(name, known)
                 raise ValueError(f"{self.option.name} {name!r} is no layer of this network{_hint(near)}")
         return tuple(names) if self._several else names[0]
 
@@ -300,7 +300,7 @@ class UnitField(NumberField):
 
 
 def _hint(near: Sequence[str]) -> str:
-    return f"; did you mean {', '.join(repr(name) for name in dict.fromkeys(near))}?" if near else ""
+    return f"; did you mean {', '.join(map(repr, near))}?" if near else ""
 
 
 def _plain(name: str) -> str:
