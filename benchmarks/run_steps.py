@@ -3,7 +3,8 @@
 Each round makes one step of a run and then the bare forward and backward pass of plain PyTorch on the same network, at
 the same size, batch and precision; a ratio is taken within the round, and the median over the rounds is printed, so
 that what else the computer does hardly shows. A round's step and pass change places from round to round. Networks have
-random weights. DeepDream as a whole is compared with a plain loop that does the same.
+random weights. An evolution that searches in bf16 needs a second pass, in fp32, of the pictures that would enter its
+archive: its bare passes are of as many pictures. DeepDream as a whole is compared with a plain loop that does the same.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ import deepvis
 from benchmarks.clock import add_clock_options, set_clock, timed
 from deepvis.backend.network import Network
 from deepvis.backend.runs import registry
+from deepvis.backend.runs.evolution.judge import Judge
 from deepvis.backend.sources.pictures import read_picture
 from deepvis.backend.sources.samples import sample_path
-from deepvis.messages import RunUpdate, Size
+from deepvis.messages import FloatArray, RunUpdate, Size
 from deepvis.options import options_of
 
 NETWORKS = ("tinynet", "alexnet")
@@ -52,7 +54,6 @@ class Contest:
     layer : where the pass ends; None: at the logits.
     size : longer side of the picture, for runs that work on pictures of any size; None: the network's own input.
     batch : pictures in a step.
-    backward : whether a step goes back at all.
     warm_up : steps that do not count after the run has begun.
     """
 
@@ -62,7 +63,6 @@ class Contest:
     layer: str | None = None
     size: int | None = None
     batch: int = 1
-    backward: bool = True
     warm_up: int = 2
 
 
@@ -89,8 +89,6 @@ def contests(name: str) -> list[Contest]:
                 f"{encoding}, {_AT_ONCE} pictures",
                 {"encoding": encoding, "batch": 16 * _AT_ONCE, "at_once": _AT_ONCE, "generations": 100_000},
                 batch=_AT_ONCE,
-                backward=False,
-                # In the first generations nearly every child is an elite, which is judged twice where bf16 searches.
                 warm_up=4 * 16,
             )
             for encoding in ("cppn", "direct")
@@ -130,10 +128,6 @@ def bare_pass(net: Network, contest: Contest, size: Size) -> Callable[[], object
         raise AssertionError(f"{contest.layer} was not reached")
 
     def run() -> None:
-        if not contest.backward:
-            with torch.inference_mode():
-                forward(x)
-            return
         leaf = x.detach().requires_grad_()
         output = forward(leaf)
         torch.autograd.grad(output, leaf, torch.ones_like(output))
@@ -189,14 +183,46 @@ class Steps:
         return True
 
 
-def compare(what: str, steps: Steps, bare: Callable[[], object], seconds: float) -> Ratio:
+_judge = Judge.confidences
+
+
+def judged_passes(net: Network, size: Size) -> tuple[list[tuple[torch.dtype, int]], Callable[[], object]]:
+    """What an evolution's last step sent through a network, as it notes it from now on, and plain passes of as many
+    pictures."""
+    noted: list[tuple[torch.dtype, int]] = []
+
+    def confidences(self: Judge, pictures: torch.Tensor) -> FloatArray:
+        noted.append((self.net.dtype, len(pictures)))
+        return _judge(self, pictures)
+
+    Judge.confidences = confidences  # type: ignore[method-assign]
+    nets = {torch.float32: net, torch.bfloat16: net.converted(torch.bfloat16, channels_last=True)}
+    x = torch.rand(_AT_ONCE, net.channels, *size, generator=torch.Generator().manual_seed(0))
+
+    def bare() -> None:
+        with torch.inference_mode():
+            for dtype, count in noted or [(torch.float32, 1)]:
+                some = x[:count].to(dtype)
+                nets[dtype].module(
+                    some.contiguous(memory_format=torch.channels_last) if dtype == torch.bfloat16 else some
+                )
+
+    return noted, bare
+
+
+def compare(
+    what: str, steps: Steps, bare: Callable[[], object], seconds: float, noted: list[Any] | None = None
+) -> Ratio:
     """Measure in turn for so many seconds."""
     bare()
     ratios, step_times, bare_times = [], [], []
     ends = time.perf_counter() + seconds
     while time.perf_counter() < ends or len(ratios) < 5:
         steps.prepare()
-        first = len(ratios) % 2 == 0
+        # What a step sends through the network may only be known once it has.
+        first = noted is not None or len(ratios) % 2 == 0
+        if noted is not None:
+            noted.clear()
         bare_time = 0.0 if first else timed(bare)[0]
         step_time, counts = timed(steps.make)
         if not counts:
@@ -224,6 +250,9 @@ def measure(net: Network, contest: Contest, precision: str, seconds: float) -> R
         net = bare_net
     steps = Steps(lambda: run.steps(net) if cls.needs == "nothing" else run.steps(net, picture), contest.warm_up)
     what = f"{net.name} {precision} {contest.run}: {contest.what}"
+    if contest.run == "evolved_fooling":
+        noted, bare = judged_passes(net, size)
+        return compare(what, steps, bare, seconds, noted)
     return compare(what, steps, bare_pass(bare_net, contest, size), seconds)
 
 

@@ -39,19 +39,20 @@ def pack(module: nn.Module, x: torch.Tensor) -> tuple[nn.Module, Packing] | None
 
     Parameters
     ----------
-    module : in evaluation mode, on the CPU, in float32 or bfloat16. It stays as it is.
+    module : on the CPU, in float32 or bfloat16. It stays as it is.
     x : an input, whose sizes choose the layouts; inputs of other sizes run as well.
 
     Returns
     -------
-    The twin and its switch, or None where nothing can be packed: no such convolution, another device or type, a PyTorch
+    The twin, in evaluation mode, and its switch, or None where nothing can be packed: no such convolution, another device or type, a PyTorch
     without oneDNN, a module that cannot be copied, or a result that differs.
     """
     if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.bfloat16):
         return None
     try:
         shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
-        twin = copy.deepcopy(module, shared)
+        # In training mode a pass would write into the running statistics that are shared.
+        twin = copy.deepcopy(module, shared).eval()
         packing = Packing()
         with torch.inference_mode():
             sizes = _input_sizes(twin, x)

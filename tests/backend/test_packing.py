@@ -129,6 +129,17 @@ def test_gradients_are_the_same_by_every_rule(network: Network, rule: Rule) -> N
     assert not torch.equal(gradients[0], torch.zeros_like(gradients[0]))
 
 
+def test_a_module_in_training_is_packed_as_it_answers_in_evaluation(network: Network) -> None:
+    x = torch.randn(1, 3, 48, 40)
+    expected = network.forward(x)
+    network.module.train()
+    before = {name: tensor.clone() for name, tensor in network.module.state_dict().items()}
+    twin = network.packed(x)
+    torch.testing.assert_close(twin.forward(x), expected)
+    assert network.module.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.module.state_dict().items())
+
+
 def test_functions_go_the_plain_way(network: Network) -> None:
     twin = network.packed(torch.randn(1, 3, 48, 40))
     x = torch.randn(1, 3, 48, 40)

@@ -23,13 +23,17 @@ from deepvis.backend.runs.evolution.direct import DirectEncoding
 from deepvis.backend.runs.evolution.drawing import draw
 from deepvis.backend.runs.evolution.judge import Judge, pictures_at_once
 from deepvis.backend.runs.evolution.map_elites import Archive, Encoding
-from deepvis.backend.runs.precision import in_precision
+from deepvis.backend.runs.precision import for_steps, in_precision
 from deepvis.messages import FloatArray, RunResult, RunUpdate, Size, UInt8Array
 from deepvis.options import check_options, option, option_values
 
 _SMALL = 64
 _LIGHT = 32e6
 """Bytes of an archive that may be copied at every step."""
+
+
+_MANY = 0.5
+"""Share of the children that would enter the archive from which the quicker copy of the network saves nothing."""
 
 
 @dataclass(frozen=True)
@@ -191,9 +195,10 @@ class _Evolution:
         self._generation = 0
         self._generator = np.random.default_rng(options.seed)
         quick = in_precision(net, options.precision, net.preprocess(photograph(), size=size))
-        self._search = Judge(quick)
-        self._last_word = self._search if quick.dtype == net.dtype else Judge(net)
         self._at_once = options.at_once or pictures_at_once(net, size)
+        self._search = Judge(for_steps(quick, size, self._at_once))
+        self._last_word = self._search if quick.dtype == net.dtype else Judge(for_steps(net, size, self._at_once))
+        self._contending = 1.0
         self._note = ""
         self._shown: tuple[UInt8Array, FloatArray] | None = None
 
@@ -214,14 +219,17 @@ class _Evolution:
 
     def _try(self, children: list[Any]) -> None:
         pictures = self._encoding.draw(children)
-        confidences = self._search.confidences(pictures)
+        # Where most children would be judged again, as in the first generations, the network itself judges them all.
+        search = self._last_word if self._contending > _MANY else self._search
+        confidences = search.confidences(pictures)
         self.evaluations += len(children)
         self._note = "" if np.isfinite(confidences).all() else "the network answers NaN to some pictures"
         winners = self.archive.contenders(confidences)
+        self._contending = len(winners) / len(children)
         if not winners:
             return
         pictures = pictures[winners]
-        confidences = confidences[winners] if self._last_word is self._search else self._last_word.confidences(pictures)
+        confidences = confidences[winners] if self._last_word is search else self._last_word.confidences(pictures)
         changed = self.archive.enter(confidences, _rgb(pictures.cpu().numpy()), [children[n] for n in winners])
         self.picture.change(changed, self.archive.cells(changed), self.archive.confidence)
 

@@ -49,7 +49,7 @@ class HeavyBall:
                 self.best, self.least, self._best_gradient = self.position, loss, gradient
             if self._waited >= _PATIENCE:
                 self._slow_down()
-        self._velocity = self._velocity * _MOMENTUM - gradient * self.rate
+        self._velocity.mul_(_MOMENTUM).sub_(gradient, alpha=self.rate)
         self.position = self.position + self._velocity
         return good
 

@@ -28,7 +28,7 @@ _GROWTH = 100.0
 """How many times as much the priors weigh at the last layer as at the first: 1, 10, 100 for early, middle, late."""
 
 _STRIP = 8
-_SSIM_EVERY = 10
+_SSIM_EVERY = 25
 _RESTARTS = 5
 _SHAKE_EVERY = 10
 """Steps from one shake to the next, …"""
@@ -50,7 +50,7 @@ class Inversion:
 
     ``steps`` yields one update a step. ``update.metrics``: ``loss``, ``feature_error`` (‖Φ(x) − Φ₀‖ / ‖Φ₀‖, not
     squared), ``psnr`` in dB and ``ssim`` of the 8-bit picture to the original as the network sees it (``ssim`` is
-    measured at every tenth step). ``update.detail["pictures"]`` has the original and, of several layers, those that are
+    measured at every 25th step). ``update.detail["pictures"]`` has the original and, of several layers, those that are
     finished. The last update's ``result`` is the best picture; of several layers the strip of the paper, original
     first, with the pictures by layer in ``images``, and the figures by layer (``feature_error conv3``).
 
@@ -228,7 +228,7 @@ class _Search:
         notes = []
         pixels = self._descent.position
         loss, error, gradient, led_back = self._evaluate(pixels)
-        if not (math.isfinite(loss) and bool(torch.isfinite(gradient).all())):
+        if not math.isfinite(loss):
             if self._descent.rate is None:
                 raise NetworkError(
                     f"network {self._net.name!r} answers to noise with what is no number; invert with precision fp32"
@@ -275,26 +275,27 @@ class _Search:
         done = differentiable_pass(self._net, self._net.preprocessing.normalise(pixels), (self._layer,), stop=True)
         raw = done.raw[self._layer]
         difference = raw.detach().to(torch.float32) - self._target
-        squares = difference.square().sum() / self._energy
-        seed = (difference * (2 / self._energy)).to(raw.dtype)
-        gradient = input_gradient(done, raw, seed, f"layer {self._layer!r}") / self._std
-        led_back = bool(gradient.any())
-        away = (pixels - self._mean) / _RANGE
-        prior, slope = self._prior(away)
-        gradient = gradient + slope / _RANGE
-        squares_value, prior_value = torch.stack([squares, prior]).tolist()
-        return squares_value + prior_value, math.sqrt(squares_value), gradient, led_back
+        squares = torch.linalg.vector_norm(difference).square_() / self._energy
+        seed = difference.mul_(2 / self._energy).to(raw.dtype)
+        gradient = input_gradient(done, raw, seed, f"layer {self._layer!r}").div_(self._std)
+        largest = torch.linalg.vector_norm(gradient, math.inf)
+        prior, slope = self._prior((pixels - self._mean).div_(_RANGE))
+        gradient.add_(slope, alpha=1 / _RANGE)
+        squares_value, prior_value, steepest = torch.stack([squares, prior, largest]).tolist()
+        if not math.isfinite(steepest):
+            squares_value = math.nan
+        return squares_value + prior_value, math.sqrt(squares_value), gradient, steepest > 0
 
     def _prior(self, away: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What the recipe adds to the loss, and its gradient with respect to ``away``."""
         options, count = self._options, away.numel()
         if options.recipe == "l2":
             share = options.l2_weight / count
-            return away.square().sum() * share, away * (2 * share)
+            return torch.linalg.vector_norm(away).square_() * share, away.mul_(2 * share)
         rough, rough_slope = total_variation(away, options.beta)
         large, large_slope = alpha_norm(away, options.alpha)
         tv, norm = options.tv_weight * self._weight / count, options.alpha_weight * self._weight / count
-        return rough * tv + large * norm, rough_slope * tv + large_slope * norm
+        return rough * tv + large * norm, rough_slope.mul_(tv).add_(large_slope, alpha=norm)
 
 
 def _names(layers: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:

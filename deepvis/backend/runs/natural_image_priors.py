@@ -6,6 +6,7 @@ Mahendran & Vedaldi 2014, *Understanding deep image representations by inverting
 from __future__ import annotations
 
 import torch
+from torch.nn import functional as F
 
 
 def total_variation(picture: torch.Tensor, beta: float = 2.0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -14,25 +15,30 @@ def total_variation(picture: torch.Tensor, beta: float = 2.0) -> tuple[torch.Ten
     dx and dy are the differences to the right and to the lower neighbour, 0 at the edge. The gradient at places without
     any difference is 0, also for ``beta`` below 2.
     """
-    right, down = torch.zeros_like(picture), torch.zeros_like(picture)
-    right[..., :-1] = picture[..., 1:] - picture[..., :-1]
-    down[..., :-1, :] = picture[..., 1:, :] - picture[..., :-1, :]
+    right = picture[..., 1:] - picture[..., :-1]
+    down = picture[..., 1:, :] - picture[..., :-1, :]
     if beta == 2:
-        value = (right.square() + down.square()).sum()
-        right, down = right * 2, down * 2
+        value = _squares(right) + _squares(down)
+        slope_right, slope_down = right, down
     else:
-        squares = right.square() + down.square()
+        squares = F.pad(right.square(), (0, 1)) + F.pad(down.square(), (0, 0, 0, 1))
         value = squares.pow(beta / 2).sum()
-        slope = torch.where(squares > 0, beta * squares.pow(beta / 2 - 1), 0.0)
-        right, down = right * slope, down * slope
-    gradient = -right - down
-    gradient[..., 1:] += right[..., :-1]
-    gradient[..., 1:, :] += down[..., :-1, :]
-    return value, gradient
+        slope = torch.where(squares > 0, beta / 2 * squares.pow(beta / 2 - 1), 0.0)
+        slope_right, slope_down = right * slope[..., :-1], down * slope[..., :-1, :]
+    gradient = torch.zeros_like(picture)
+    gradient[..., 1:] += slope_right
+    gradient[..., :-1] -= slope_right
+    gradient[..., 1:, :] += slope_down
+    gradient[..., :-1, :] -= slope_down
+    return value, gradient.mul_(2)
 
 
 def alpha_norm(picture: torch.Tensor, alpha: float = 6.0) -> tuple[torch.Tensor, torch.Tensor]:
     """Σ |x|^alpha of a float32 picture, and its gradient of the same shape."""
-    magnitude = picture.abs()
-    power = magnitude.pow(alpha - 1)
-    return (power * magnitude).sum(), power * picture.sign() * alpha
+    odd = picture.square().square_().mul_(picture) if alpha == 6 else picture.abs().pow(alpha - 1) * picture.sign()
+    return torch.dot(odd.flatten(), picture.flatten()), odd.mul_(alpha)
+
+
+def _squares(values: torch.Tensor) -> torch.Tensor:
+    length: torch.Tensor = torch.linalg.vector_norm(values)
+    return length.square_()

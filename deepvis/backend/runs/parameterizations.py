@@ -11,10 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from deepvis.messages import Size, UInt8Array
@@ -86,10 +87,9 @@ class FourierPicture:
     def __init__(
         self, channels: int, size: Size, generator: torch.Generator, device: torch.device, smoothing: float = 0.0
     ) -> None:
-        self._size = size
         blur = torch.exp(-2 * (math.pi * smoothing * frequencies(size)) ** 2)
-        self._scale = (fourier_scale(size) * blur * _FOURIER_GAIN).to(device)
-        self._colours = colour_matrix(channels, device)
+        self._synthesis = _Synthesis(size, colour_matrix(channels, device), device)
+        self._scale = (fourier_scale(size) * blur * _FOURIER_GAIN).to(device) / (size[0] * size[1])
         self.values = torch.empty(channels, *self._scale.shape, 2, device=device)
         self.renew(generator)
         self.values.requires_grad_()
@@ -101,8 +101,8 @@ class FourierPicture:
 
     def pixels(self) -> torch.Tensor:
         """See :class:`Parameterization`."""
-        maps = torch.fft.irfft2(torch.view_as_complex(self.values) * self._scale, s=self._size)
-        return torch.sigmoid(_coloured(maps, self._colours))
+        pixels: torch.Tensor = _FromSpectrum.apply(self.values, self._scale, self._synthesis)
+        return pixels
 
 
 class PhasePicture:
@@ -116,9 +116,8 @@ class PhasePicture:
     """
 
     def __init__(self, magnitude: torch.Tensor, size: Size, generator: torch.Generator, device: torch.device) -> None:
-        self._size = size
-        self._magnitude = magnitude.to(device)
-        self._colours = colour_matrix(magnitude.shape[0], device)
+        self._synthesis = _Synthesis(size, colour_matrix(magnitude.shape[0], device), device)
+        self._magnitude = magnitude.to(device) / (size[0] * size[1])
         self.values = torch.empty(magnitude.shape, device=device)
         self.renew(generator)
         self.values.requires_grad_()
@@ -132,8 +131,76 @@ class PhasePicture:
 
     def pixels(self) -> torch.Tensor:
         """See :class:`Parameterization`."""
-        maps = torch.fft.irfft2(torch.polar(self._magnitude, self.values), s=self._size)
-        return torch.sigmoid(_coloured(maps, self._colours))
+        pixels: torch.Tensor = _FromPhases.apply(self.values, self._magnitude, self._synthesis)
+        return pixels
+
+
+class _Synthesis:
+    """From a spectrum to a picture and back, written out: autograd's way has twice as many passes over the data.
+
+    A spectrum is complex (c, h, w // 2 + 1), already divided by h·w.
+    """
+
+    def __init__(self, size: Size, colours: torch.Tensor, device: torch.device) -> None:
+        self._size = size
+        self._colours = colours
+        # The columns between the first and the last stand for two frequencies each, of opposite sign.
+        self.weight = torch.full((size[1] // 2 + 1,), 2.0, device=device)
+        self.weight[0] = 1
+        if size[1] % 2 == 0:
+            self.weight[-1] = 1
+
+    def pixels(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """float32 (1, c, h, w) in (0, 1)."""
+        maps = torch.fft.irfft2(spectrum, s=self._size, norm="forward")
+        pixels: torch.Tensor = (self._colours @ maps.flatten(1)).sigmoid_().view(1, *maps.shape)
+        return pixels
+
+    def spectrum_gradient(self, gradient: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
+        """The spectrum's gradient, but for ``weight``, from that of the pixels."""
+        gradient = torch.ops.aten.sigmoid_backward(gradient, pixels)[0]
+        maps = (self._colours.T @ gradient.flatten(1)).view(gradient.shape)
+        spectrum: torch.Tensor = torch.fft.rfft2(maps)
+        return spectrum
+
+
+class _FromSpectrum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor, scale: torch.Tensor, synthesis: _Synthesis) -> torch.Tensor:
+        pixels = synthesis.pixels(torch.view_as_complex(values) * scale)
+        ctx.save_for_backward(pixels, scale)
+        ctx.synthesis = synthesis
+        return pixels
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> Any:
+        pixels, scale = ctx.saved_tensors
+        synthesis: _Synthesis = ctx.synthesis
+        spectrum = synthesis.spectrum_gradient(gradient, pixels)
+        # In the order of the values: what the transform returns may lie otherwise, and optimizers rely on it.
+        result = torch.empty(spectrum.shape, dtype=spectrum.dtype, device=spectrum.device)
+        torch.mul(spectrum, scale * synthesis.weight, out=result)
+        return torch.view_as_real(result), None, None
+
+
+class _FromPhases(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, phases: torch.Tensor, magnitude: torch.Tensor, synthesis: _Synthesis) -> torch.Tensor:
+        spectrum = torch.polar(magnitude, phases)
+        pixels = synthesis.pixels(spectrum)
+        ctx.save_for_backward(pixels, spectrum)
+        ctx.synthesis = synthesis
+        return pixels
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> Any:
+        pixels, spectrum = ctx.saved_tensors
+        synthesis: _Synthesis = ctx.synthesis
+        found = synthesis.spectrum_gradient(gradient, pixels)
+        # d(m e^iφ) = i m e^iφ dφ
+        return (found * spectrum.conj()).imag * synthesis.weight, None, None
 
 
 def mean_magnitude(pictures: Iterable[UInt8Array], channels: int, size: Size) -> torch.Tensor:
@@ -175,11 +242,6 @@ def natural_magnitude(channels: int, size: Size) -> torch.Tensor:
     magnitude = fourier_scale(size).expand(channels, -1, -1).clone()
     magnitude[:, 0, 0] = 0
     return magnitude
-
-
-def _coloured(maps: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
-    """(1, c, h, w) colours of (c, h, w) decorrelated maps."""
-    return (colours @ maps.flatten(1)).view(1, *maps.shape)
 
 
 def _resized(picture: UInt8Array, channels: int, size: Size) -> torch.Tensor:

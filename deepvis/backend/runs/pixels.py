@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 
@@ -45,5 +46,11 @@ def to_pixels(net: Network, image: Image, longest: int | None = None) -> torch.T
 
 def to_picture(pixels: torch.Tensor) -> UInt8Array:
     """uint8 (h, w, 3) RGB of (1, c, h, w) pixels in [0, 1]; values outside are clipped."""
-    levels = pixels[0].mul(255).round_().clamp_(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(levels.expand(3, -1, -1).permute(1, 2, 0).cpu().numpy())
+    return interleaved(pixels[0].mul(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy())
+
+
+def interleaved(levels: UInt8Array) -> UInt8Array:
+    """uint8 (h, w, 3) RGB of (c, h, w) levels; grey becomes three equal channels."""
+    # Many times as fast as a transposed copy.
+    planes = [levels[0]] * 3 if levels.shape[0] == 1 else list(levels)
+    return np.asarray(cv2.merge(planes), np.uint8)

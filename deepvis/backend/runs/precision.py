@@ -50,7 +50,8 @@ def for_steps(net: Network, size: Size | None = None, batch: int = 1) -> Network
     convolutions = sum(m.weight.numel() for m in net.module.modules() if isinstance(m, nn.Conv2d))
     if convolutions * torch.finfo(net.dtype).bits / 8 > _LARGEST_PACKED:
         return net
-    return net.packed(torch.zeros(batch, net.channels, *(size or net.input_size), device=net.device))
+    shape = (batch, net.channels, *(size or net.input_size))
+    return net.packed(torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(net.device))
 
 
 def bf16_is_native(device: torch.device) -> bool:

@@ -204,7 +204,8 @@ class ParameterizedAscent:
     def _fresh_optimizer(self) -> torch.optim.Optimizer:
         values = self._picture.values
         fused = values.device.type in ("cpu", "cuda")
-        return torch.optim.AdamW([values], lr=self._rate, weight_decay=self._regularization, fused=fused)
+        decay = self._regularization
+        return torch.optim.AdamW([values], lr=self._rate, weight_decay=decay, fused=fused, maximize=True)
 
     def renew(self) -> None:
         """See :class:`Recipe`."""
@@ -224,9 +225,9 @@ class ParameterizedAscent:
         """See :class:`Recipe`."""
         assert self._view is not None
         values = self._picture.values
-        (found,) = torch.autograd.grad(self._view, values, gradient / -self._views)
-        # WORKAROUND: the fused AdamW reads a gradient whose strides are not its parameter's in the wrong order.
-        values.grad = found.contiguous()
+        (values.grad,) = torch.autograd.grad(
+            self._view, values, gradient if self._views == 1 else gradient / self._views
+        )
         self._view = None
 
     def climb(self) -> None:

@@ -27,22 +27,45 @@ class RandomView:
     def matrices(self, count: int, size: tuple[int, int], generator: torch.Generator) -> torch.Tensor:
         """float32 (count, 2, 3) from places of the view to places of the picture, both from -1 to 1; on the CPU."""
         height, width = size
-        chance = torch.rand(count, 4, generator=generator, dtype=torch.float64) * 2 - 1
-        angle = chance[:, 0] * math.radians(self.rotation)
-        factor = 1 / (1 + chance[:, 1] * self.scale)
-        cos, sin = torch.cos(angle) * factor, torch.sin(angle) * factor
-        # A turn keeps its angles only if both axes are counted in pixels.
-        rows = [
-            [cos, -sin * height / width, chance[:, 2] * 2 * self.jitter / width],
-            [sin * width / height, cos, chance[:, 3] * 2 * self.jitter / height],
-        ]
-        return torch.stack([torch.stack(row, 1) for row in rows], 1).to(torch.float32)
+        rows = []
+        for turn, growth, right, down in (
+            torch.rand(count, 4, generator=generator, dtype=torch.float64) * 2 - 1
+        ).tolist():
+            angle, factor = turn * math.radians(self.rotation), 1 / (1 + growth * self.scale)
+            cos, sin = math.cos(angle) * factor, math.sin(angle) * factor
+            # A turn keeps its angles only if both axes are counted in pixels.
+            rows.append(
+                [
+                    [cos, -sin * height / width, right * 2 * self.jitter / width],
+                    [sin * width / height, cos, down * 2 * self.jitter / height],
+                ]
+            )
+        return torch.tensor(rows, dtype=torch.float32)
 
     def __call__(self, pixels: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
         """(count, c, h, w) views of a (1, c, h, w) picture, as large as it is."""
         if not (self.jitter or self.scale or self.rotation):
             return pixels.expand(count, -1, -1, -1)
-        shape = (count, *pixels.shape[1:])
-        matrices = self.matrices(count, (shape[2], shape[3]), generator).to(pixels.device)
-        grid = F.affine_grid(matrices, list(shape), align_corners=False)
-        return F.grid_sample(pixels.expand(shape), grid, padding_mode="reflection", align_corners=False)
+        channels, height, width = pixels.shape[1:]
+        grid = _places(self.matrices(count, (height, width), generator), (height, width)).to(pixels.device)
+        # A processor works at one picture with one core. Two halves of a view are two pictures.
+        halves = 2 if count == 1 and height % 2 == 0 and pixels.device.type == "cpu" else 1
+        grid = grid.view(count * halves, height // halves, width, 2)
+        shown = pixels.expand(count * halves, -1, -1, -1)
+        views = F.grid_sample(shown, grid, padding_mode="reflection", align_corners=False)
+        return views if halves == 1 else views.transpose(0, 1).reshape(1, channels, height, width)
+
+
+def _places(matrices: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """float32 (N, h, w, 2): where in the picture each pixel of N views lies, from -1 to 1; matrices (N, 2, 3).
+
+    What ``affine_grid`` gives, without its matrix product over all pixels.
+    """
+    height, width = size
+    x = (torch.arange(width) * 2 + 1) / width - 1
+    y = (torch.arange(height) * 2 + 1)[:, None] / height - 1
+    grid = torch.empty(len(matrices), height, width, 2)
+    for axis in (0, 1):
+        row = matrices[:, axis, :, None, None]
+        torch.add(x * row[:, 0] + row[:, 2], y * row[:, 1], out=grid[..., axis])
+    return grid

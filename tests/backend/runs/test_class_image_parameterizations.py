@@ -49,6 +49,34 @@ def test_phases_can_become_any_picture_whose_magnitudes_they_have():
 
 
 @pytest.mark.parametrize("size", [(12, 12), (9, 14), (16, 7)])
+def test_gradients_are_those_of_the_formula(size):
+    generator = torch.Generator().manual_seed(0)
+    area, colours = size[0] * size[1], colour_matrix(3, CPU)
+    seed = torch.randn(1, 3, *size, generator=generator)
+
+    def picture_of(spectrum: torch.Tensor) -> torch.Tensor:
+        maps = torch.fft.irfft2(spectrum, s=size)
+        return torch.sigmoid(torch.einsum("ij,jhw->ihw", colours, maps))[None]
+
+    fourier = FourierPicture(3, size, generator, CPU, 0.7)
+    fourier.values.data.copy_(torch.randn(fourier.values.shape, generator=generator))
+    scale = fourier._scale * area
+    phases = PhasePicture(torch.rand(3, size[0], size[1] // 2 + 1, generator=generator) * area, size, generator, CPU)
+    magnitude = phases._magnitude * area
+    for picture, spectrum in (
+        (fourier, lambda values: torch.view_as_complex(values) * scale),
+        (phases, lambda values: torch.polar(magnitude, values)),
+    ):
+        values = picture.values.detach().clone().requires_grad_()
+        plain = picture_of(spectrum(values))
+        assert torch.allclose(picture.pixels(), plain, atol=1e-5)
+        (found,) = torch.autograd.grad(picture.pixels(), picture.values, seed)
+        (expected,) = torch.autograd.grad(plain, values, seed)
+        assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+        assert found.is_contiguous()
+
+
+@pytest.mark.parametrize("size", [(12, 12), (9, 14), (16, 7)])
 def test_the_scale_is_the_papers(size):
     height, width = size
     found = fourier_scale(size).numpy()
@@ -75,6 +103,23 @@ def test_magnitudes_are_the_mean_over_photographs():
 
 
 class TestRandomView:
+    @pytest.mark.parametrize(("count", "size"), [(1, (20, 30)), (1, (21, 16)), (3, (20, 14))])
+    def test_views_and_gradients_are_those_of_one_resampling(self, count, size):
+        change = RandomView(jitter=4.0, scale=0.25, rotation=30.0)
+        picture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1))
+        seed = torch.rand(count, 3, *size, generator=torch.Generator().manual_seed(2))
+        matrices = change.matrices(count, size, torch.Generator().manual_seed(0))
+        grid = torch.nn.functional.affine_grid(matrices, [count, 3, *size], align_corners=False)
+        ours, plain = picture.clone().requires_grad_(), picture.clone().requires_grad_()
+        views = change(ours, count, torch.Generator().manual_seed(0))
+        expected = torch.nn.functional.grid_sample(
+            plain.expand(count, -1, -1, -1), grid, padding_mode="reflection", align_corners=False
+        )
+        assert torch.allclose(views, expected, atol=1e-5)
+        (found,) = torch.autograd.grad(views, ours, seed)
+        (wanted,) = torch.autograd.grad(expected, plain, seed)
+        assert torch.allclose(found, wanted, atol=1e-4)
+
     def test_without_change_it_is_the_picture(self):
         pixels = torch.rand(1, 3, 6, 9)
         assert torch.equal(RandomView()(pixels, 2, torch.Generator()), pixels.expand(2, -1, -1, -1))

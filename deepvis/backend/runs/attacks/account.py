@@ -11,7 +11,8 @@ import torch
 
 from deepvis.backend.runs.attacks.change import Change
 from deepvis.backend.runs.attacks.goal import Goal
-from deepvis.backend.runs.attacks.subject import Subject, as_picture
+from deepvis.backend.runs.attacks.subject import Subject
+from deepvis.backend.runs.pixels import interleaved
 from deepvis.messages import Prediction, RunResult, RunUpdate, UInt8Array
 
 _SHOWN = 5
@@ -33,7 +34,7 @@ class Account:
         self.subject = subject
         self.goal = goal
         self._options = options
-        self._picture = as_picture(subject.levels)
+        self._picture = interleaved(subject.levels)
         self._before = _probabilities(subject.logits)
         self._bars: dict[int, tuple[Prediction, ...]] = {}
 
@@ -127,7 +128,7 @@ class Account:
     ) -> RunUpdate:
         after = _probabilities(logits)
         rival = self.goal.rival(logits)
-        picture = as_picture(change.after)
+        picture = interleaved(change.after)
         metrics = {
             "probability": float(after[rival]),
             "original_probability": float(after[self.goal.original]),
@@ -136,7 +137,7 @@ class Account:
             **also,
         }
         detail = {
-            "pictures": {"before": self._picture, "after": picture, "difference": as_picture(change.magnified)},
+            "pictures": {"before": self._picture, "after": picture, "difference": interleaved(change.magnified)},
             "bars": {"before": self._bars_before(rival), "after": self._predictions(after, rival)},
             "magnification": change.magnification,
         }

@@ -17,7 +17,7 @@ import torch
 from deepvis.backend.methods.differentiation import graphs_on
 from deepvis.backend.runs.attacks.account import Account
 from deepvis.backend.runs.attacks.change import Change, rounded
-from deepvis.backend.runs.attacks.minimisation import Minimisation, Vector
+from deepvis.backend.runs.attacks.minimisation import Minimisation, Vector, blas
 from deepvis.backend.runs.base import Steps
 from deepvis.messages import FloatArray, UInt8Array
 
@@ -53,6 +53,11 @@ def smallest_change(account: Account, evaluations: int, generator: torch.Generat
     the logits times ``sharpness``, over ``sharpness``: at 1 it is the paper's; the larger, the nearer it is to the
     distance from the strongest other class alone, and the smaller the change.
     """
+    with blas.on_one_thread():
+        yield from _search(account, evaluations, generator, sharpness)
+
+
+def _search(account: Account, evaluations: int, generator: torch.Generator, sharpness: float) -> Steps:
     subject, goal = account.subject, account.goal
     search = _Search(account, generator, sharpness)
     moments = search.moments()
@@ -131,7 +136,7 @@ class _Search:
             try:
                 while (change := work.ask()) is not None:
                     moment, slope = self._evaluate(change)
-                    norm = float(np.linalg.norm(change))
+                    norm = _norm(change)
                     if not norm and not slope.any():
                         self.restarts += 1
                         note = "the gradient was 0: begun again from a little noise"
@@ -148,7 +153,7 @@ class _Search:
                 continue
             moment = self._judged(found)
             yield moment
-            norm = float(np.linalg.norm(found))
+            norm = _norm(found)
             if bool(self._goal.reached(moment.logits)):
                 self.weight_that_fools = weight
                 if norm < smallest:
@@ -185,3 +190,8 @@ class _Search:
         levels = rounded(values)
         logits = self._subject.judge(levels)
         return _Moment(values, levels, logits, self.loss(logits), judged=True)
+
+
+def _norm(change: Vector) -> float:
+    # Not numpy's own, which calls on threads: see minimisation.blas.
+    return math.sqrt(float(np.square(change).sum()))

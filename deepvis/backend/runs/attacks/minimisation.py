@@ -7,13 +7,46 @@ caller does: exactly one of the two is ever at work, and the network is only eve
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 Vector = npt.NDArray[np.float64]
+
+
+class _Blas:
+    """How many threads the linear algebra of numpy and scipy may use, kept at one while anybody wants it so."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanted_by = 0
+        self._limit: Any = None
+
+    @contextmanager
+    def on_one_thread(self) -> Iterator[None]:
+        """Its threads go on spinning after each call, and would take the cores from the network's next pass; at vectors
+        as short as pictures are they gain nothing."""
+        import scipy.optimize  # noqa: F401 - brings its own, which is to be among them
+
+        with self._lock:
+            self._wanted_by += 1
+            if self._wanted_by == 1:
+                self._limit = threadpool_limits(limits=1, user_api="blas")
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._wanted_by -= 1
+                if self._wanted_by == 0:
+                    self._limit.restore_original_limits()
+
+
+blas = _Blas()
 
 
 class _StoppedError(Exception):

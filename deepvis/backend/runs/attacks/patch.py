@@ -21,8 +21,8 @@ from deepvis.backend.runs.attacks.account import Account
 from deepvis.backend.runs.attacks.change import rounded
 from deepvis.backend.runs.attacks.placement import Shape, Sticker
 from deepvis.backend.runs.attacks.pool import Pool
-from deepvis.backend.runs.attacks.subject import as_picture
 from deepvis.backend.runs.base import Steps
+from deepvis.backend.runs.pixels import interleaved
 from deepvis.messages import UInt8Array
 
 _RATE = 0.05
@@ -113,16 +113,16 @@ class _Patch:
     def picture(self) -> UInt8Array:
         """uint8 (s, s, 3) RGB, the sticker on white."""
         with torch.no_grad():
-            return as_picture(rounded(self._sticker.cut_out(self._values)[0].cpu().numpy()))
+            return interleaved(rounded(self._sticker.cut_out(self._values)[0].cpu().numpy()))
 
     @property
     def printable(self) -> UInt8Array:
         """The same, enlarged for a printer."""
-        small = as_picture(rounded(self._values.detach()[0].cpu().numpy()))
+        small = interleaved(rounded(self._values.detach()[0].cpu().numpy()))
         side = max(_PRINTED, len(small))
         large = cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC)
         values = torch.from_numpy(np.ascontiguousarray(large.transpose(2, 0, 1)))[None] / 255
-        return as_picture(rounded(self._sticker.cut_out(values)[0].numpy()))
+        return interleaved(rounded(self._sticker.cut_out(values)[0].numpy()))
 
     @property
     def values(self) -> npt.NDArray[np.float32]:

@@ -9,6 +9,7 @@ import torch
 
 from deepvis.backend.methods.differentiation import DifferentiablePass, differentiable_pass, graphs_on, input_gradient
 from deepvis.backend.network import Image, Network, NetworkError
+from deepvis.backend.runs.pixels import interleaved
 from deepvis.backend.runs.precision import for_steps
 from deepvis.messages import Size, UInt8Array
 
@@ -118,9 +119,4 @@ class Subject:
 
         The same as :meth:`judge` unless the network resizes and crops what it is shown.
         """
-        return self.net.forward(self.net.preprocess(as_picture(levels), size=self.size))
-
-
-def as_picture(levels: UInt8Array) -> UInt8Array:
-    """uint8 (h, w, 3) RGB of (c, h, w) levels; grey becomes three equal channels."""
-    return np.ascontiguousarray(np.broadcast_to(levels, (3, *levels.shape[1:])).transpose(1, 2, 0))
+        return self.net.forward(self.net.preprocess(interleaved(levels), size=self.size))
