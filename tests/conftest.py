@@ -1,4 +1,4 @@
-"""What every test relies on: no display, two threads, settings of its own, and nothing left behind."""
+"""What every test relies on: no display, one thread a process, settings of its own, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# The networks of the tests are so small that a second thread costs more than it does, several times as much where
+# something else runs beside it: then each waits for the other at every layer.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
