@@ -9,6 +9,7 @@ import dataclasses
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,7 @@ class RunKeeper:
         self._entry_of_run: dict[int, str] = {}
         self._jobs: list[threading.Thread] = []
         self._closing = threading.Event()
-        self._export_cancel = threading.Event()
+        self._exports: deque[tuple[threading.Event, Callable[[], None]]] = deque()
         self._reading: set[str] = set()
 
     # --------------------------------------------------------------------------------------------------- life
@@ -78,7 +79,8 @@ class RunKeeper:
     def close(self) -> None:
         """Give up what goes on; nothing half-written stays. What ends from now on is written in a hurry."""
         self._closing.set()
-        self._export_cancel.set()
+        for cancel, _ in tuple(self._exports):
+            cancel.set()
 
     def keep_unfinished(self) -> None:
         """Keep the runs under way as far as their last step brought them; nothing is recorded from now on.
@@ -264,11 +266,10 @@ class RunKeeper:
     # ------------------------------------------------------------------------------------------------- export
 
     def export(self, entry_id: str, path: str) -> None:
-        """Write an entry to a file, on a thread of its own; one that goes on already is given up."""
-        self._export_cancel.set()
-        cancel = self._export_cancel = threading.Event()
+        """Write an entry to a file, on a thread of its own; it waits for those that were asked for before."""
+        cancel = threading.Event()
 
-        def work() -> None:
+        def write() -> None:
             began = time.perf_counter()
             from deepvis.gallery.export import ExportCancelled, export_record
 
@@ -293,11 +294,29 @@ class RunKeeper:
             finally:
                 self._emit(GalleryExport(path, 1.0, over=True))
 
-        self._start(work)
+        with self._lock:
+            self._exports.append((cancel, write))
+            first = len(self._exports) == 1
+        if first:
+            self._start(self._export_in_turn)
+
+    def _export_in_turn(self) -> None:
+        waiting = True
+        while waiting:
+            cancel, write = self._exports[0]
+            try:
+                if not cancel.is_set():
+                    write()
+            finally:
+                with self._lock:
+                    self._exports.popleft()
+                    waiting = bool(self._exports)
 
     def cancel_export(self) -> None:
-        """Give up the export under way."""
-        self._export_cancel.set()
+        """Give up the export under way; the next one begins."""
+        with self._lock:
+            if self._exports:
+                self._exports[0][0].set()
 
     # ------------------------------------------------------------------------------------------- units' images
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -316,6 +318,91 @@ def test_an_entry_with_one_wrong_field_is_passed_over(gallery: Gallery, field: s
     loaded = Gallery(gallery.folder).load()
     assert loaded.entries == 0
     assert field.replace("_", " ") in loaded.skipped[0][1]
+
+
+HOSTILE: dict[str, Any] = {
+    "a year that no calendar has": {"created": 1e300},
+    "a time that is no number": {"created": float("nan")},
+    "a time before 1970": {"created": -1e18},
+    "an endless run": {"duration": float("inf")},
+    "a number of 400 digits": {"steps": 10**400},
+    "fewer than no steps": {"total": -1},
+    "a picture of 10^400 pixels": {"size": [10**400, 1]},
+}
+
+
+@pytest.mark.parametrize("changes", HOSTILE.values(), ids=HOSTILE)
+def test_an_entry_with_figures_that_cannot_be_is_passed_over_and_the_others_are_shown(
+    gallery: Gallery, changes: dict[str, Any]
+) -> None:
+    gallery.add(record())
+    gallery.add(record(created=CREATED + 1))
+    newest = gallery.entries[0]
+    file = Path(newest.folder) / "entry.json"
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | changes), "utf-8")
+    again = Gallery(gallery.folder)
+    loaded = again.load()
+    assert (loaded.entries, [name for name, _ in loaded.skipped]) == (1, [newest.id])
+
+
+def test_figures_of_a_hostile_entry_become_no_numbers_and_its_texts_one_line(gallery: Gallery) -> None:
+    gallery.add(record())
+    file = Path(gallery.entries[0].folder) / "entry.json"
+    content = json.loads(file.read_text("utf-8"))
+    wrong = {"figures": {"loss": 10**400}, "title": "a\n\tb  c", "network_spec": {"name": 5}}
+    file.write_text(json.dumps(content | wrong), "utf-8")
+    again = Gallery(gallery.folder)
+    assert again.load().entries == 1
+    (entry,) = again.entries
+    assert math.isnan(entry.figures["loss"])
+    assert entry.title == "a b c"
+    assert entry.network_spec is None
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, " " * (5 << 20) + "{}"], ids=["nested", "large"])
+def test_an_entry_file_that_would_hurt_to_read_is_passed_over(gallery: Gallery, text: str) -> None:
+    gallery.add(record())
+    (Path(gallery.entries[0].folder) / "entry.json").write_text(text, "utf-8")
+    loaded = Gallery(gallery.folder).load()
+    assert (loaded.entries, len(loaded.skipped)) == (0, 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+@pytest.mark.parametrize("name", ["entry.json", "parts/input.png"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(gallery: Gallery, name: str) -> None:
+    gallery.add(record())
+    (entry,) = gallery.entries
+    file = Path(entry.folder) / name
+    file.unlink()
+    os.mkfifo(file)
+    again = Gallery(gallery.folder)
+    if name == "entry.json":
+        assert again.load().entries == 0
+    else:
+        again.load()
+        with pytest.raises(NotAnEntry, match="missing"):
+            again.content(entry.id)
+
+
+def test_a_course_that_was_tampered_with_is_said(gallery: Gallery, tmp_path: Path) -> None:
+    gallery.add(record())
+    (entry,) = gallery.entries
+    course = Path(entry.folder) / "course.zip"
+    with zipfile.ZipFile(course, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("0000 step 1.jpg", b"")
+        archive.writestr("0001 step 2.jpg", b"\xff\xd8 this is no picture")
+    again = Gallery(gallery.folder)
+    again.load()
+    assert len(again.content(entry.id).course) == 2
+    with pytest.raises(NotAnEntry, match="step 1 is damaged"):
+        export_record(again.record(entry.id), tmp_path / "film.gif", lambda _share: None)
+    assert list(tmp_path.glob("*.gif")) == []
+    broken = bytearray(course.read_bytes())
+    at = broken.index(b"step 2.jpg") + 12
+    broken[at : at + 8] = b"\xff" * 8
+    course.write_bytes(bytes(broken))
+    with pytest.raises(NotAnEntry, match="damaged"):
+        again.content(entry.id)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,14 @@ _NUMBERS = ("created", "duration")
 _COUNTS = ("steps", "total", "course")
 _TABLES = ("options", "figures", "facts")
 
+_LATEST = 253_370_764_800.0
+"""Seconds since 1970 that a date can stand for: until the year 9999."""
+
+_LARGEST = 2**53
+
+_MOST_BYTES = 4 << 20
+"""An ``entry.json`` is a few thousand bytes long; a list reads hundreds of them."""
+
 
 class NotAnEntry(ValueError):  # noqa: N818 - it says what the folder is, as a sentence does
     """A folder that the gallery did not write, or that is damaged."""
@@ -49,13 +57,14 @@ def from_json(content: object, folder: Path) -> GalleryEntry:
         raise NotAnEntry("it is no entry of the gallery")
     if content["deepvis_gallery"] != FORMAT:
         raise NotAnEntry("it was written by another version of deepvis")
-    fields: dict[str, Any] = {name: _of_type(content, name, str) for name in _TEXTS}
-    fields |= {name: float(_of_type(content, name, (int, float))) for name in _NUMBERS}
-    fields |= {name: _of_type(content, name, int) for name in _COUNTS}
+    # They are written in one line each, whatever another program put into them.
+    fields: dict[str, Any] = {name: " ".join(_of_type(content, name, str).split()) for name in _TEXTS}
+    fields |= {name: float(_in_range(content, name, (int, float), _LATEST)) for name in _NUMBERS}
+    fields |= {name: int(_in_range(content, name, int, _LARGEST)) for name in _COUNTS}
     fields |= {name: _of_type(content, name, dict) for name in _TABLES}
     fields["figures"] = {str(name): _number(value) for name, value in fields["figures"].items()}
     size = _of_type(content, "size", list)
-    if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+    if len(size) != 2 or not all(isinstance(side, int) and 0 < side < _LARGEST for side in size):
         raise NotAnEntry(f"its size is {size!r}")
     if Path(fields["file"]).name != fields["file"] or not fields["file"].endswith(".png"):
         raise NotAnEntry(f"its file is {fields['file']!r}")
@@ -75,11 +84,14 @@ def from_json(content: object, folder: Path) -> GalleryEntry:
 
 def read_entry(folder: Path) -> GalleryEntry:
     """The entry in this folder. Raises :class:`NotAnEntry` or OSError."""
+    file = folder / "entry.json"
+    if not file.is_file():
+        raise NotAnEntry("it has no entry.json")
+    if file.stat().st_size > _MOST_BYTES:
+        raise NotAnEntry("its entry.json is larger than any that this program writes")
     try:
-        content = json.loads((folder / "entry.json").read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise NotAnEntry("it has no entry.json") from error
-    except ValueError as error:
+        content = json.loads(file.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise NotAnEntry(f"its entry.json is damaged: {error}") from error
     return from_json(content, folder)
 
@@ -104,9 +116,18 @@ def _of_type(content: Mapping[str, Any], name: str, kind: type | tuple[type, ...
     return value
 
 
+def _in_range(content: Mapping[str, Any], name: str, kind: type | tuple[type, ...], most: float) -> Any:
+    value = _of_type(content, name, kind)
+    # Written so that what is no number fails as well.
+    if not 0 <= value <= most:
+        raise NotAnEntry(f"its {name} is {value!r:.40}")
+    return value
+
+
 def _number(value: object) -> float:
     # JSON has no NaN and no infinity: they were written as null.
-    return float(value) if isinstance(value, int | float) else math.nan
+    fits = isinstance(value, float) or (isinstance(value, int) and abs(value) <= _LARGEST)
+    return float(cast(float, value)) if fits else math.nan
 
 
 def _spec(content: object) -> NetworkSpec | None:
@@ -119,6 +140,9 @@ def _spec(content: object) -> NetworkSpec | None:
         if name in names
     }
     try:
-        return NetworkSpec(**values)
+        spec = NetworkSpec(**values)
     except TypeError:
         return None
+    texts = all(isinstance(each, str) and each for each in (spec.name, spec.weights, spec.device, spec.precision))
+    tuples = all(each is None or isinstance(each, tuple) for each in (spec.input_size, spec.mean, spec.std))
+    return spec if texts and tuples and isinstance(spec.labels, str | None) else None

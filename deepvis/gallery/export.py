@@ -12,10 +12,10 @@ from PIL import Image
 from deepvis.backend.atomic_file import ExportError
 from deepvis.backend.export import write_json, write_npz, write_png
 from deepvis.backend.film import FilmWriter, GifWriter, VideoWriter
-from deepvis.gallery.entry_file import to_json
+from deepvis.gallery.entry_file import NotAnEntry, to_json
 from deepvis.gallery.folder import provenance
 from deepvis.gallery.record import Record, read_jpeg
-from deepvis.messages import Size, UInt8Array
+from deepvis.messages import CoursePicture, Size, UInt8Array
 
 ENDINGS = (".png", ".mp4", ".gif", ".json", ".npz")
 
@@ -105,13 +105,21 @@ def _write_film(record: Record, film: FilmWriter, progress: Progress) -> None:
     rate = min(_FASTEST, max(_SLOWEST, len(content.course) / _SECONDS))
     with film:
         for place, picture in enumerate(pictures):
-            film.add(_scaled(read_jpeg(picture.jpeg), size), place / rate)
+            film.add(_scaled(_picture(record, picture), size), place / rate)
             progress((place + 1) / (len(pictures) + 2))
         last = _scaled(content.image, size)
         film.add(last, len(pictures) / rate)
         # The last picture of a film stays for as long as the one before it did.
         film.add(last, len(pictures) / rate + _HOLD / 2)
         progress(1 - 1 / (len(pictures) + 2))
+
+
+def _picture(record: Record, picture: CoursePicture) -> UInt8Array:
+    try:
+        return read_jpeg(picture.jpeg)
+    except Exception as error:
+        folder = Path(record.entry.folder).name
+        raise NotAnEntry(f"{folder}: the picture of step {picture.step} is damaged, so there is no film") from error
 
 
 def _scaled(image: UInt8Array, size: Size) -> UInt8Array:

@@ -29,6 +29,9 @@ from deepvis.gallery.entry_file import NotAnEntry, to_json
 from deepvis.gallery.record import Record, thumbnail_of
 from deepvis.messages import CoursePicture, FloatArray, GalleryContent, GalleryEntry, UInt8Array
 
+_LARGEST_COURSE = 1 << 30
+"""Bytes of the pictures of a course together."""
+
 
 def provenance(entry: GalleryEntry) -> dict[str, str]:
     """Text chunks for a PNG: what it is, and everything that is needed to make it again."""
@@ -109,6 +112,8 @@ def read_content(entry: GalleryEntry) -> GalleryContent:
         course: tuple[CoursePicture, ...] = ()
         if (folder / "course.zip").is_file():
             with zipfile.ZipFile(folder / "course.zip") as archive:
+                if sum(each.file_size for each in archive.infolist()) > _LARGEST_COURSE:
+                    raise NotAnEntry("its course.zip is larger than any that this program writes")
                 names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
                 course = tuple(CoursePicture(int(name[:-4].split()[-1]), archive.read(name)) for name in names)
         steps, figures = _read_figures(folder / "figures.csv")
@@ -141,6 +146,8 @@ def read_thumbnail(entry: GalleryEntry) -> UInt8Array:
 
 
 def _read_png(path: Path) -> UInt8Array:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path.name} is missing")
     with Image.open(path, formats=["PNG"]) as image:
         return np.array(image.convert("RGB"), np.uint8)
 
@@ -169,9 +176,8 @@ def _damage(folder: Path) -> Iterator[None]:
     """Whatever a damaged file makes its reader raise becomes :class:`NotAnEntry`."""
     try:
         yield
-    except (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError, SyntaxError, EOFError) as error:
-        raise NotAnEntry(f"{folder.name} is damaged or gone: {error}") from error
-    except zipfile.BadZipFile as error:
-        raise NotAnEntry(f"{folder.name} is damaged: {error}") from error
     except Image.DecompressionBombError as error:
         raise NotAnEntry(f"{folder.name} holds a picture that is too large: {error}") from error
+    except Exception as error:
+        # Zip, PNG, JPEG, CSV, JSON and npz each raise what they like, down to a MemoryError.
+        raise NotAnEntry(f"{folder.name} is damaged or gone: {error or type(error).__name__}") from error

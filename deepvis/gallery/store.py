@@ -88,8 +88,9 @@ class Gallery:
                 continue
             try:
                 found[name] = read_entry(self.folder / name)
-            except (NotAnEntry, OSError) as error:
-                skipped.append((name, str(error)))
+            except Exception as error:
+                # One damaged folder must not hide the others.
+                skipped.append((name, str(error) or type(error).__name__))
         with self._lock:
             self._entries = found | self._entries
             self._sorted = None

@@ -225,16 +225,24 @@ class GalleryCommands(QObject):
         box = QMessageBox(self._viewer if self._viewer is not None and self._viewer.isVisible() else self._window)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setWindowTitle("Repeat")
+        # What an entry says of itself may have been written by anybody.
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        name = entry.network_spec.name if entry.network_spec is not None else entry.network
+        code = ":" in name or name.casefold().endswith(".pt2")
         loaded = f"{info.title} is loaded now" if info is not None else "No network is loaded"
         box.setText(f"This was made with {entry.network}. {loaded}.")
-        box.setInformativeText("Layers and classes of another network may not fit the options.")
-        load = box.addButton(f"Load {entry.network}, then repeat", QMessageBox.ButtonRole.AcceptRole)
+        box.setInformativeText(
+            f"{name} is code, which is run when it is loaded. Load it only if you know where it comes from."
+            if code
+            else "Layers and classes of another network may not fit the options."
+        )
+        load = box.addButton(f"Load {name.replace('&', '&&')}, then repeat", QMessageBox.ButtonRole.AcceptRole)
         load.clicked.connect(lambda: self._load_and_repeat(entry))
         if info is not None:
             other = box.addButton(f"Repeat with {info.title}", QMessageBox.ButtonRole.ActionRole)
             other.clicked.connect(lambda: self._start(entry))
-        box.addButton(QMessageBox.StandardButton.Cancel)
-        box.setDefaultButton(load)
+        cancel = box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(cancel if code else load)
         box.open()
 
     def use(self) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from deepvis.messages import RunStatus, RunUpdate, UInt8Array
+from deepvis.messages import GalleryEntry, RunStatus, RunUpdate, UInt8Array
 from deepvis.ui.bridge import Backend
 from deepvis.ui.view_state import ViewState
 
@@ -26,6 +26,7 @@ class _UnderWay:
     """A run that makes a unit's picture."""
 
     key: UnitKey
+    seed: int
     update: RunUpdate | None = None
     state: str = field(default="queued")
 
@@ -53,7 +54,7 @@ class UnitImages(QObject):
         self._backend = backend
         self._begin = begin
         self._under_way: dict[int, _UnderWay] = {}
-        self._made: dict[UnitKey, list[UInt8Array]] = {}
+        self._made: dict[UnitKey, dict[int, UInt8Array]] = {}
 
     @property
     def key(self) -> UnitKey | None:
@@ -71,10 +72,12 @@ class UnitImages(QObject):
         presets = self._backend.run_presets(RUN)
         fast = next((values for name, values in presets.items() if name.lower().startswith("fast")), {})
         # Another seed each time: another picture of the same unit.
-        seed = len(self.pictures()) + sum(run.key == key for run in self._under_way.values())
+        used = {entry.options.get("seed") for entry in self._kept(key)} | set(self._made.get(key, ()))
+        used |= {run.seed for run in self._under_way.values() if run.key == key}
+        seed = next(each for each in itertools.count() if each not in used)
         run_id = self._begin({**fast, "layer": key[1], "unit": key[2], "seed": seed})
         if run_id is not None:
-            self._under_way[run_id] = _UnderWay(key)
+            self._under_way[run_id] = _UnderWay(key, seed)
             self.changed.emit()
         return run_id
 
@@ -87,7 +90,7 @@ class UnitImages(QObject):
         if status.state in ("done", "cancelled", "failed"):
             del self._under_way[status.id]
             if status.state == "done" and status.update is not None:
-                self._made.setdefault(run.key, []).insert(0, status.update.image)
+                self._made.setdefault(run.key, {})[run.seed] = status.update.image
         if run.key == self.key:
             self.changed.emit()
 
@@ -96,11 +99,22 @@ class UnitImages(QObject):
         key = self.key
         if key is None:
             return ()
-        found = list(self._made.get(key, ()))
-        for picture in self._backend.unit_images(*key):
-            if not any(picture.shape == other.shape and np.array_equal(picture, other) for other in found):
-                found.append(picture)
-        return tuple(found[:MOST])
+        kept, entries = self._backend.unit_images(*key), self._kept(key)
+        made = self._made.get(key, {})
+        if len(kept) >= min(len(entries), MOST):
+            # From now on the gallery shows them, and no longer when they are deleted there.
+            for entry in entries:
+                made.pop(entry.options.get("seed", -1), None)
+        return (*reversed(made.values()), *kept)[:MOST]
+
+    def _kept(self, key: UnitKey) -> list[GalleryEntry]:
+        """The finished pictures of a unit that are in the gallery."""
+        return [
+            entry
+            for entry in self._backend.gallery_entries()
+            if (entry.run, entry.state) == (RUN, "done")
+            and (entry.network_hash, entry.options.get("layer"), entry.options.get("unit")) == key
+        ]
 
     @property
     def update(self) -> RunUpdate | None:

@@ -364,6 +364,20 @@ def test_exports_say_how_far_they_are_and_how_they_ended(
     assert listener.open(entry.id) is not None
 
 
+def test_an_export_waits_for_the_one_before_it_and_neither_is_lost(listener: Listener, tmp_path: Path) -> None:
+    session = listener.session
+    session.start_run("occlusion", COARSE, listener.frame.image)
+    listener.until(lambda: len(session.gallery_entries()) == 1)
+    (entry,) = session.gallery_entries()
+    paths = [tmp_path / name for name in ("film.gif", "film.mp4", "figures.json")]
+    for path in paths:
+        session.gallery_export(entry.id, str(path))
+    listener.until(lambda: sum(problem.title == "Saved" for problem in listener.problems("info")) == 3)
+    assert all(path.stat().st_size > 0 for path in paths)
+    told = [event.path for event in listener.events if isinstance(event, GalleryExport)]
+    assert list(dict.fromkeys(told)) == [str(path) for path in paths]
+
+
 def test_a_full_disk_keeps_the_run_in_memory_until_there_is_room(
     listener: Listener, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

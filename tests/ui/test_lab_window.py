@@ -19,6 +19,7 @@ from deepvis.ui.main_window import MainWindow
 from deepvis.ui.panels.run_panel import RunPanel
 from tests.ui import lab_runs
 from tests.ui.fixtures import LABELS, FakeBackend, network_info, photograph
+from tests.ui.gallery_entries import content, entry
 from tests.ui.views.paints import PaintCount
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -352,6 +353,38 @@ def test_each_further_picture_of_a_unit_begins_with_another_seed(window: MainWin
     window.unit_images.maximise()
     seeds = [call[2]["seed"] for call in calls(backend, "start_run")]
     assert seeds == [0, 1, 2]
+
+
+def test_the_seed_goes_on_where_the_gallery_ends_however_many_there_are(
+    window: MainWindow, backend: FakeBackend
+) -> None:
+    window.state.update(layer="conv4", unit=17)
+    for seed in (*range(12), 13):
+        options = {"layer": "conv4", "unit": 17, "seed": seed}
+        backend.keep(content(entry(seed + 1, options=options)))
+    backend.keep(content(entry(50, options={"layer": "conv4", "unit": 18, "seed": 12})))
+    QApplication.processEvents()
+    window.unit_images.maximise()
+    window.unit_images.maximise()
+    assert [call[2]["seed"] for call in calls(backend, "start_run")] == [12, 14]
+
+
+def test_a_picture_that_is_deleted_from_the_gallery_leaves_the_unit_panel(
+    window: MainWindow, backend: FakeBackend
+) -> None:
+    window.state.update(layer="conv4", unit=17)
+    window.unit_images.maximise()
+    done = lab_runs.statuses("class_image")[-1]
+    send(backend, done)
+    assert len(window.unit_panel.images.tiles) == 1
+    made = entry(1, options={"layer": "conv4", "unit": 17, "seed": 0})
+    backend.keep(content(made, image=done.update.image[::2, ::2]))
+    QApplication.processEvents()
+    # As a thumbnail it may be smaller than it was made.
+    assert len(window.unit_panel.images.tiles) == 1
+    backend.gallery_delete([made.id])
+    QApplication.processEvents()
+    assert window.unit_panel.images.tiles == ()
 
 
 def test_a_cancelled_picture_leaves_nothing_behind(window: MainWindow, backend: FakeBackend) -> None:

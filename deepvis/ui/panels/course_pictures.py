@@ -66,7 +66,10 @@ def decode(jpeg: bytes) -> UInt8Array | None:
     """The picture in the bytes of a JPEG file, uint8 (h, w, 4) BGRX; None where it is damaged. Any thread."""
     import cv2
 
-    pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # it is empty, or says that it is larger than any picture
+        return None
     if pixels is None:
         return None
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2BGRA), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -109,7 +110,7 @@ class GalleryModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return gallery_text.title(entry)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return gallery_text.tooltip(entry, time.time())
+            return plain_tip(gallery_text.tooltip(entry, time.time()))
         if role == Qt.ItemDataRole.AccessibleDescriptionRole:
             return gallery_text.caption(entry, time.time())
         return None
@@ -131,3 +132,8 @@ class GalleryModel(QAbstractListModel):
 
     def supportedDragActions(self) -> Qt.DropAction:  # noqa: D102
         return Qt.DropAction.CopyAction
+
+
+def plain_tip(text: str) -> str:
+    """A tooltip's text, in which Qt takes nothing for markup: names in the gallery are written by anybody."""
+    return html.escape(text).replace("\n", "<br>") if "<" in text else text

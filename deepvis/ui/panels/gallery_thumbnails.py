@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtGui import QImage, QImageReader, QPixmap
 
 from deepvis.messages import GalleryEntry
 from deepvis.ui.views.picture import Picture
 
 _KEPT = 400
+
+_LARGEST = 1024
+"""Pixels a side of what is taken for a thumbnail: it is read while the window waits."""
 
 
 class Thumbnails(QObject):
@@ -55,7 +59,7 @@ class Thumbnails(QObject):
             self._timer.stop()
             return
         entry_id, path = self._wanted.popitem()
-        self._keep(entry_id, QPixmap.fromImage(QImage(path)))
+        self._keep(entry_id, QPixmap.fromImage(_read(path)))
         self.arrived.emit(entry_id)
 
     def _keep(self, entry_id: str, picture: QPixmap) -> QPixmap:
@@ -63,3 +67,13 @@ class Thumbnails(QObject):
         while len(self._pictures) > _KEPT:
             self._pictures.popitem(last=False)
         return picture
+
+
+def _read(path: str) -> QImage:
+    """A thumbnail, or a null picture."""
+    # A pipe in its place would be waited for without end.
+    if not os.path.isfile(path):
+        return QImage()
+    reader = QImageReader(path)
+    size = reader.size()
+    return reader.read() if size.isValid() and max(size.width(), size.height()) <= _LARGEST else QImage()

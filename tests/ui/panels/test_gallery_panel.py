@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtTest import QTest
@@ -21,6 +23,7 @@ from deepvis.ui import theme
 from deepvis.ui.actions import ACTIONS, REASONS
 from deepvis.ui.main_window import MainWindow
 from deepvis.ui.panels import gallery_text
+from deepvis.ui.panels.course_pictures import decode
 from deepvis.ui.panels.gallery_list import GalleryList
 from deepvis.ui.panels.gallery_panel import GalleryPanel
 from deepvis.ui.settings_store import SettingsStore
@@ -150,6 +153,36 @@ def test_a_thumbnail_that_is_gone_leaves_a_broken_picture_and_is_not_read_again(
     assert thumbnail.isNull()
     panel.grab()
     assert panel.model.thumbnails.waiting == 0
+
+
+@pytest.mark.parametrize("kind", ["pipe", "large"])
+def test_what_would_hold_up_the_window_is_no_thumbnail(
+    panel: GalleryPanel, qtbot: QtBot, tmp_path: Path, kind: str
+) -> None:
+    hostile = on_disk(tmp_path, 1)
+    path = Path(hostile.thumbnail_path)
+    path.unlink()
+    if kind == "large":
+        Image.new("RGB", (3000, 20)).save(path)
+    elif hasattr(os, "mkfifo"):
+        os.mkfifo(path)
+    panel.set_entries([hostile])
+    qtbot.waitUntil(lambda: panel.model.thumbnails.get(hostile) is not None)
+    thumbnail = panel.model.thumbnails.get(hostile)
+    assert thumbnail is not None
+    assert thumbnail.isNull()
+
+
+def test_what_an_entry_says_of_itself_is_no_markup(panel: GalleryPanel) -> None:
+    panel.set_entries([entry(1, title="<img src='/dev/zero'> & more")])
+    tip = panel.model.index(0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "<img" not in tip
+    assert "&lt;img src=" in tip
+
+
+@pytest.mark.parametrize("jpeg", [b"", b"\xff\xd8\xff nothing"])
+def test_a_damaged_picture_of_a_course_is_passed_over(jpeg: bytes) -> None:
+    assert decode(jpeg) is None
 
 
 @pytest.mark.parametrize("palette", [theme.LIGHT, theme.DARK], ids=lambda palette: palette.name)
@@ -374,6 +407,26 @@ def test_where_another_network_is_loaded_it_is_said_and_both_are_offered(
     if load:
         assert called(backend, "load_network")[-1][0].input_size == (256, 256)
     assert live.log.entries() == []
+
+
+def test_a_network_that_is_code_is_named_and_not_loaded_by_a_hasty_return(
+    live: MainWindow, backend: FakeBackend
+) -> None:
+    sent = replace(backend.kept["entry 3"].entry, network="<b>alexnet</b>", network_hash="f" * 16, id="entry 9",
+                   network_spec=NetworkSpec("/tmp/own.py:make"), created=NOW + 9999)  # fmt: skip
+    backend.keep(replace(backend.kept["entry 3"], entry=sent))
+    QApplication.processEvents()
+    live.gallery.panel.choose("entry 9")
+    press(live, Qt.Key.Key_R)
+    (box,) = live.findChildren(QMessageBox)
+    assert box.textFormat() == Qt.TextFormat.PlainText
+    assert "/tmp/own.py:make is code" in box.informativeText()
+    assert any("/tmp/own.py:make" in button.text() for button in box.buttons())
+    before = called(backend, "load_network")
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    QApplication.processEvents()
+    assert called(backend, "load_network") == before
+    assert called(backend, "gallery_repeat") == []
 
 
 def test_other_weights_than_then_are_said_and_a_network_that_fails_starts_nothing(
