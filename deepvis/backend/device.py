@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -89,6 +90,30 @@ def is_out_of_memory(error: BaseException | None) -> bool:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         seen += 1
     return False
+
+
+def what_memory_lacked(error: BaseException) -> str:
+    """A sentence about an error that :func:`is_out_of_memory`, in the same words for every device."""
+    told: list[str] = []
+    link: BaseException | None = error
+    while link is not None and len(told) < 10:
+        told.append(str(link))
+        link = link.__cause__ or link.__context__
+    asked = re.search(r"tried to allocate (\d[\d.]*) ?([KMGT]i?B|bytes)", " ".join(told), re.IGNORECASE)
+    if asked is None:
+        return "There was no room for what had to be computed."
+    amount = f"{asked[1]} {asked[2]}"
+    if asked[2] == "bytes":
+        amount = f"{float(asked[1]) / 2**20:,.1f} MiB"
+    return f"There was no room for another {amount}."
+
+
+def free_cached() -> None:
+    """Give back the memory of devices that PyTorch keeps for later."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 @dataclass(slots=True)
@@ -233,8 +258,8 @@ def _try(
     except Exception as error:
         # Operations without a bf16 version, modules that cannot be copied, too little memory for a second copy: the
         # plain network works, and this only was an offer.
-        if is_out_of_memory(error) and x.device.type == "cuda":
-            torch.cuda.empty_cache()
+        if is_out_of_memory(error):
+            free_cached()
         return None
 
 

@@ -10,19 +10,19 @@ import importlib
 import sys
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
-from deepvis.backend.device import describe, is_out_of_memory, measure, quicken
+from deepvis.backend.device import describe, free_cached, is_out_of_memory, measure, quicken
 from deepvis.backend.live import LiveView
 from deepvis.backend.mailbox import Mailbox
 from deepvis.backend.network import Network, NetworkError
+from deepvis.backend.problems import Problems, lack_of_memory, unusable
 from deepvis.backend.run_queue import RunQueue
 from deepvis.backend.turns import Turns
 from deepvis.messages import (
@@ -30,11 +30,11 @@ from deepvis.messages import (
     Event,
     Frame,
     LoadProgress,
+    NetworkFailed,
     NetworkInfo,
     NetworkReady,
     Precision,
     Problem,
-    ProblemSolved,
     RunUpdate,
     ViewRequest,
     ViewResult,
@@ -74,7 +74,7 @@ class Engine:
         self._precision: Precision = "auto"
         self._runs = RunQueue(emit)
         self._turns = Turns()
-        self._problems: dict[str, str] = {}
+        self._problems = Problems(emit)
         self._times: deque[tuple[float, float]] = deque()
         self._last_status = 0.0
 
@@ -90,8 +90,9 @@ class Engine:
         self._command(lambda: setattr(self, "_frozen", frozen))
 
     def install(self, network: Network, precision: Precision = "auto") -> None:
-        """Take over a network that was loaded; measures precision and layout, then sends NetworkReady."""
-        self._command(lambda: self._install(network, precision))
+        """Take over a network that was loaded; measures precision and layout, then sends NetworkReady, or NetworkFailed
+        where the network before it goes on."""
+        self._command(lambda: self._take_over(network, precision))
 
     def submit(
         self,
@@ -116,8 +117,8 @@ class Engine:
 
         def load() -> None:
             for module in missing:
-                # If it is not there, the run says so in its own words.
-                with suppress(ImportError):
+                # If it is not there, or breaks off, the run says so in its own words.
+                with suppress(Exception):
                     importlib.import_module(module)
             imported.set()
             self._bell.set()
@@ -146,9 +147,9 @@ class Engine:
             try:
                 if self._network is not None:
                     found = work(self._network)
-                    self._solved("engine.ask")
+                    self._problems.solve("engine.ask")
             except Exception as error:
-                self._problem("engine.ask", "This could not be computed", error)
+                self._problems.report("engine.ask", "This could not be computed", error)
             then(found)
 
         self._errands.append(errand)
@@ -174,22 +175,28 @@ class Engine:
         torch.set_flush_denormal(True)
         while not self._stopping.is_set():
             self._bell.clear()
-            self._guarded("engine.command", self._obey)
+            while self._commands:
+                # Each is somebody's wish, and is answered for itself.
+                self._problems.forget("engine.command")
+                self._guarded("engine.command", self._commands.popleft())
             if self._errands:
                 self._guarded("engine.ask", self._errands.popleft())
-            wanted = self._live_wanted()
-            running = self._runs.active and self._network is not None
-            if running:
-                self._take_turn(wanted)
-            else:
-                self._turns.reset()
-                if wanted:
-                    self._show()
-                elif not self._errands:
-                    self._bell.wait(_STATUS_EVERY)
+            self._guarded("engine", self._go_on)
             self._report()
         self._runs.cancel_all()
         self._view = self._network = self._shown = None
+
+    def _go_on(self) -> None:
+        wanted = self._live_wanted()
+        running = self._runs.active and self._network is not None
+        if running:
+            self._take_turn(wanted)
+            return
+        self._turns.reset()
+        if wanted:
+            self._show()
+        elif not self._errands:
+            self._bell.wait(_STATUS_EVERY)
 
     def _take_turn(self, wanted: bool) -> None:
         began = time.perf_counter()
@@ -203,10 +210,6 @@ class Engine:
         elif not self._errands:
             self._bell.wait(turn)
         self._turns.live_took(time.perf_counter() - began)
-
-    def _obey(self) -> None:
-        while self._commands:
-            self._commands.popleft()()
 
     def _live_wanted(self) -> bool:
         if not self._frozen or self._frame is None:
@@ -227,24 +230,46 @@ class Engine:
         assert frame is not None
         fresh = self._shown is None or self._shown[0] is not frame
         self._shown = (frame, request, view)
-        try:
-            result = _picture_alone(frame, request) if view is None else view.show(frame, request)
-        except Exception as error:
-            if is_out_of_memory(error):
-                self._relieve(error)
-            else:
-                self._problem("live", "This view cannot be computed", error)
+        result = _picture_alone(frame, request) if view is None else self._answer(view, frame, request)
+        if result is None:
             return
         if result.problem:
-            self._problem_text("live.part", result.problem)
+            self._problems.warn("live.part", "A part of the view cannot be computed", result.problem)
         else:
-            self._solved("live.part")
-        self._solved("live")
-        self._solved("memory")
+            self._problems.solve("live.part")
+        self._problems.solve("live")
+        self._problems.solve("memory")
         now = time.perf_counter()
         self._results.put(replace(result, finished=now))
         if fresh and view is not None:
             self._times.append((now, now - frame.captured))
+
+    def _answer(self, view: LiveView, frame: Frame, request: ViewRequest) -> ViewResult | None:
+        """What a view shows; None where it cannot, which is then said."""
+        lack: Problem | None = None
+        for _attempt in range(2):
+            try:
+                return view.show(frame, request)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    self._problems.report("live", "This view cannot be computed", error)
+                    return None
+                lack = lack_of_memory(error)
+            # Not before: the error holds on to the frames that it passed, and they to their tensors.
+            view.forget()
+            free_cached()
+        assert lack is not None
+        self._relieve(lack)
+        return None
+
+    def _take_over(self, network: Network, precision: Precision) -> None:
+        try:
+            self._install(network, precision)
+            return
+        except Exception as error:
+            problem = unusable(network.name, error)
+        free_cached()
+        self._emit(NetworkFailed(network.name, problem))
 
     def _install(self, network: Network, precision: Precision) -> None:
         self._emit(LoadProgress(network.name, "Measuring precision and layout"))
@@ -280,59 +305,39 @@ class Engine:
         self._request = ViewRequest(old.id, fit=old.fit, top=old.top)
         # A run that was begun goes on with the network that it was begun with; those that are done let go of theirs.
         self._runs.forget_done()
-        self._problems.clear()
+        self._problems.solve_all()
         self._emit(NetworkReady(info))
 
-    def _relieve(self, error: Exception) -> None:
-        """Make room after an out-of-memory error: drop what is cached, then leave the accelerator for the CPU."""
+    def _relieve(self, lack: Problem) -> None:
+        """Make room where what is cached does not suffice: leave the accelerator for the CPU, unless a run has tensors
+        there; then its memory comes free when it ends, and the next frame is tried as the one before."""
         network = self._network
-        if network is not None and network.device.type != "cpu":
-            before = describe(network.device, network.dtype)
-            self._view = self._shown = None
-            network.module.to("cpu")
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-            self._problem(
-                "memory",
-                f"{before} ran out of memory",
-                error,
-                remedy="deepvis goes on with the CPU. Choose a smaller input size or network, close other programs "
-                "that use the device, then load the network again.",
-                severity="warning",
-            )
-            self._install(network, self._precision)
+        if network is None or network.device.type == "cpu" or self._runs.begun:
+            self._problems.say(lack)
             return
-        self._problem(
-            "memory",
-            "Out of memory",
-            error,
-            remedy="Choose a smaller input size, fewer strongest units or a smaller network, or close other programs.",
+        before = describe(network.device, network.dtype)
+        self._view = self._shown = None
+        try:
+            network.module.to("cpu")
+            free_cached()
+            self._install(network, self._precision)
+        except Exception as error:
+            self._problems.report("memory", f"{before} ran out of memory, and the CPU cannot take over", error)
+            return
+        remedy = (
+            "deepvis goes on with the CPU. Choose a smaller input size or network, close other programs that use the "
+            "device, then load the network again."
+        )
+        # Of its own key: that the view works again does not make it untrue.
+        self._problems.say(
+            replace(lack, key="memory.device", title=f"{before} ran out of memory", remedy=remedy, severity="warning")
         )
 
     def _guarded(self, key: str, action: Callable[[], None]) -> None:
         try:
             action()
         except Exception as error:
-            self._problem(key, "The engine could not do that", error)
-
-    def _problem(self, key: str, title: str, error: Exception, *, remedy: str = "", severity: Any = "error") -> None:
-        cause = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-        if self._problems.get(key) == cause:
-            return
-        self._problems[key] = cause
-        remedy = remedy or "Choose another layer, picture or network. The details are in the message log."
-        details = "".join(traceback.format_exception(error))
-        self._emit(Problem(key, title, cause or type(error).__name__, remedy, severity, details))
-
-    def _problem_text(self, key: str, text: str) -> None:
-        if self._problems.get(key) != text:
-            self._problems[key] = text
-            self._emit(Problem(key, "A part of the view cannot be computed", text, "Choose another one.", "warning"))
-
-    def _solved(self, key: str) -> None:
-        if key in self._problems:
-            del self._problems[key]
-            self._emit(ProblemSolved(key))
+            self._problems.report(key, "The engine could not do that", error)
 
     def _report(self) -> None:
         now = time.perf_counter()

@@ -176,6 +176,11 @@ class LiveView:
             problem="; ".join(problems),
         )
 
+    def forget(self) -> None:
+        """Let go of the tensors that are kept from one frame to the next; the next one is computed anew."""
+        self._pass = None
+        self._dream.reset()
+
     # --------------------------------------------------------------------------------------------- passes
 
     def _answerable(self, request: ViewRequest, problems: list[str]) -> ViewRequest:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
+from deepvis.backend.device import free_cached, is_out_of_memory, what_memory_lacked
+from deepvis.backend.problems import cause_of
 from deepvis.messages import RunStatus, RunUpdate
+
+_MEMORY_REMEDY = (
+    "Choose a smaller picture, fewer at once or a smaller network, or close other programs that need memory, and start "
+    "it again"
+)
 
 Steps = Callable[[], Iterator[RunUpdate]]
 
@@ -48,6 +54,11 @@ class RunQueue:
         entry = self._next()
         return entry is not None and entry.ready()
 
+    @property
+    def begun(self) -> bool:
+        """Whether a run, paused or not, has made tensors that lie on its network's device."""
+        return any(entry.steps is not None for entry in self._entries)
+
     def submit(self, run_id: int, name: str, make: Steps, ready: Callable[[], bool] = lambda: True) -> None:
         """Append a run; ``make`` is called when its turn comes, and not before ``ready`` says True."""
         entry = _Entry(run_id, name, make, ready=ready)
@@ -77,11 +88,13 @@ class RunQueue:
         self._tell(entry)
 
     def step(self) -> None:
-        """Make one step of the run whose turn it is. Whatever a run raises ends that run alone."""
+        """Make one step of the run whose turn it is. Whatever a run raises ends that run alone; where memory ran out,
+        what it held is given back."""
         entry = self._next()
         if entry is None or not entry.ready():
             return
         began = time.perf_counter()
+        lacking = False
         try:
             if entry.steps is None:
                 # The first step may take long: it is under way from now on.
@@ -97,9 +110,14 @@ class RunQueue:
             self._end(entry, "done")
             return
         except Exception as error:
-            entry.error = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-            entry.error = entry.error or "".join(traceback.format_exception_only(error)).strip()
+            lacking = is_out_of_memory(error)
+            entry.error = f"Out of memory. {what_memory_lacked(error)} {_MEMORY_REMEDY}" if lacking else cause_of(error)
             self._end(entry, "failed")
+            if not lacking:
+                return
+        if lacking:
+            # Not before: the error holds on to the frames that it passed, and they to their tensors.
+            free_cached()
             return
         entry.elapsed += time.perf_counter() - began
         entry.update = update
@@ -133,6 +151,7 @@ class RunQueue:
         return next((e for e in self._entries if e.state in ("queued", "running")), None)
 
     def _end(self, entry: _Entry, state: str) -> None:
+        """Take a run out. One that cannot be cancelled in peace (a checkpoint that finds the disk full) has failed."""
         entry.state = state
         self._entries.remove(entry)
         update = entry.update
@@ -142,7 +161,9 @@ class RunQueue:
                 _close(before)
             self._done[entry.name] = entry
         else:
-            _close(entry)
+            error = _close(entry)
+            if error and state == "cancelled":
+                entry.state, entry.error = "failed", error
         self._tell(entry)
 
     def _tell(self, entry: _Entry) -> None:
@@ -154,8 +175,13 @@ class RunQueue:
         self._emit(RunStatus(entry.id, entry.name, state, update, entry.elapsed, left, entry.error))  # type: ignore[arg-type]
 
 
-def _close(entry: _Entry) -> None:
-    close = getattr(entry.steps, "close", None)
-    if close is not None:
-        close()
-    entry.steps = None
+def _close(entry: _Entry) -> str:
+    """Close a run's steps; what that raised, in words, or nothing."""
+    steps, entry.steps = entry.steps, None
+    try:
+        close = getattr(steps, "close", None)
+        if close is not None:
+            close()
+    except Exception as error:
+        return cause_of(error)
+    return ""

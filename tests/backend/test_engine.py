@@ -20,6 +20,7 @@ from deepvis.messages import (
     Event,
     Frame,
     GridRequest,
+    NetworkFailed,
     NetworkReady,
     Problem,
     ProblemSolved,
@@ -204,6 +205,49 @@ def test_a_stale_request_for_another_network_raises_no_problem(live: Stage) -> N
     assert live.of(Problem) == []
 
 
+def test_what_was_said_of_a_network_is_taken_back_when_another_takes_over(live: Stage, moody: Moody) -> None:
+    shown(live, live.frame())
+    moody.error = RuntimeError("lost my weights")
+    live.frame()
+    live.until(lambda: bool(live.of(Problem)))
+    live.install(Network(Moody(), input_size=(16, 16)))
+    live.until(lambda: ProblemSolved("live") in live.events)
+
+
+def test_a_network_that_fails_when_it_takes_over_is_said_each_time_and_the_one_before_it_goes_on(live: Stage) -> None:
+    failing = Moody()
+    network = Network(failing, input_size=(16, 16), name="failing")
+    assert network.layers
+    failing.error = RuntimeError("lost my weights")
+    for count in (1, 2):
+        live.engine.install(network, "fp32")
+        live.until(lambda count=count: len(live.of(NetworkFailed)) == count)
+    failed = live.of(NetworkFailed)[-1]
+    assert isinstance(failed, NetworkFailed)
+    assert failed.name == "failing"
+    assert "lost my weights" in failed.problem.cause
+    assert failed.problem.remedy
+    assert shown(live, live.frame()).grid is not None
+
+
+def test_a_command_that_fails_is_said_each_time_and_holds_up_no_other() -> None:
+    """The commands are there before the engine first looks, so that it finds all of them at once."""
+    events: list[Event] = []
+    engine = Engine(Mailbox(), events.append)
+    asked: list[int] = []
+
+    def fail() -> None:
+        raise RuntimeError("no such thing")
+
+    for _ in range(2):
+        engine._command(fail)
+    engine._command(lambda: asked.append(1))
+    engine._command(engine.stop)
+    engine.run()
+    assert asked == [1]
+    assert [event.cause for event in events if isinstance(event, Problem)] == ["no such thing"] * 2
+
+
 def steps_of(total: int, seen: list[int], gate: threading.Event | None = None) -> Iterator[RunUpdate]:
     for step in range(1, total + 1):
         if gate is not None:
@@ -344,3 +388,21 @@ def test_a_run_begins_when_what_it_needs_is_imported_and_the_view_goes_on(
     gate.go_on.set()
     live.until(lambda: any(isinstance(event, RunStatus) and event.state == "done" for event in live.events))
     monkeypatch.delitem(sys.modules, "slow_to_import")
+
+
+def test_a_run_whose_import_breaks_off_begins_all_the_same(
+    live: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As compiled packages do that fit another NumPy; the run then says so itself."""
+    (tmp_path / "breaks_off.py").write_text("raise ValueError('numpy.dtype size changed')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def steps(_network: Network, _frame: Frame | None) -> Iterator[RunUpdate]:
+        import breaks_off  # type: ignore[import-not-found]  # noqa: F401
+
+        yield RunUpdate(1, 1, IMAGE, result="end")
+
+    live.engine.submit(1, "test", steps, ("breaks_off",))
+    live.until(lambda: any(isinstance(event, RunStatus) and event.state == "failed" for event in live.events))
+    failed = next(event for event in live.events if isinstance(event, RunStatus) and event.state == "failed")
+    assert failed.error == "numpy.dtype size changed"

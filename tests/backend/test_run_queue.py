@@ -78,6 +78,39 @@ def test_a_run_that_raises_fails_alone_and_says_why(runs: RunQueue, told: list[R
     assert told[-1].state == "done"
 
 
+def unpeaceful() -> Iterator[RunUpdate]:
+    """A run whose closing raises, as a checkpoint does that finds the disk full."""
+    try:
+        yield RunUpdate(1, 2, IMAGE)
+        yield RunUpdate(2, 2, IMAGE)
+    finally:
+        raise OSError("no room on the disk")
+
+
+def test_a_run_that_cannot_be_cancelled_in_peace_has_failed_and_says_why(runs: RunQueue, told: list[RunStatus]) -> None:
+    runs.submit(1, "first", unpeaceful)
+    runs.step()
+    runs.control(1, "cancel")
+    assert (told[-1].state, told[-1].error) == ("failed", "no room on the disk")
+    assert not runs.active
+
+
+def test_when_all_are_cancelled_one_that_raises_leaves_none_of_the_others_open(
+    runs: RunQueue, told: list[RunStatus]
+) -> None:
+    closed: list[bool] = []
+    runs.submit(1, "first", unpeaceful)
+    runs.step()
+    runs.control(1, "pause")
+    runs.submit(2, "second", lambda: counting(3, closed))
+    runs.step()
+    assert runs.begun
+    runs.cancel_all()
+    assert closed == [True]
+    assert [(status.id, status.state) for status in told[-2:]] == [(1, "failed"), (2, "cancelled")]
+    assert not runs.begun
+
+
 def test_the_time_left_follows_from_the_steps_made(runs: RunQueue, told: list[RunStatus]) -> None:
     runs.submit(1, "first", lambda: counting(4))
     runs.step()
