@@ -128,7 +128,9 @@ class _Dream:
         self._net = net
         picture = to_pixels(net, image, options.size)
         guide = None if not options.guide else to_pixels(net, _read(options.guide), 2 * max(net.input_size))
-        converted = for_steps(in_precision(net, options.precision), (picture.shape[-2], picture.shape[-1]))
+        # Octaves differ in size; laid out for more than the network's own, its weights suit them all.
+        typical = (min(picture.shape[-2], 2 * net.input_size[0]), min(picture.shape[-1], 2 * net.input_size[1]))
+        converted = for_steps(in_precision(net, options.precision), typical)
         self._objective = DreamObjective(converted, layers, unit=options.unit, guide=guide)
         self._notes: list[str] = []
         self._sizes = self._octaves((picture.shape[-2], picture.shape[-1]))

@@ -47,9 +47,9 @@ class Objective:
             seed[:, self.index] += 1 + self.rivals
             gradient = input_gradient(done, done.logits, seed.to(done.logits.dtype), "the class")
             return Ascent(logits[:, self.index], gradient, logits)
-        output = self._of_layer(done.activations[self.layer])
-        gradient = input_gradient(done, output, torch.ones_like(output), f"layer {self.layer!r}")
-        return Ascent(output.detach().to(torch.float32), gradient, None)
+        activation = done.activations[self.layer]
+        gradient = input_gradient(done, activation, self._seed(activation.detach()), f"layer {self.layer!r}")
+        return Ascent(self._of_layer(activation.detach()).to(torch.float32), gradient, None)
 
     def value(self, net: Network, x: torch.Tensor) -> float:
         """The objective of one preprocessed input, without a gradient."""
@@ -59,6 +59,20 @@ class Objective:
                 assert logits is not None
                 return float(logits[0, self.index])
             return float(self._of_layer(net.arrange(captured[self.layer], self.layer))[0])
+
+    def _seed(self, activation: torch.Tensor) -> torch.Tensor:
+        """The gradient of :meth:`_of_layer` at an (n, C, h, w) or (n, C) activation, laid out as that is: what autograd
+        would make of it is rearranged at the first layer that it meets."""
+        if self.kind == "layer":
+            return activation * (2 / activation[0].numel())
+        seed = torch.zeros_like(activation)
+        if activation.dim() == 2:
+            seed[:, self.index] = 1
+        elif self.kind == "unit":
+            seed[:, self.index, activation.shape[2] // 2, activation.shape[3] // 2] = 1
+        else:
+            seed[:, self.index] = 1 / activation[0, 0].numel()
+        return seed
 
     def _of_layer(self, activation: torch.Tensor) -> torch.Tensor:
         if self.kind == "layer":

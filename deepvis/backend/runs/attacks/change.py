@@ -15,6 +15,8 @@ _CONTRAST = 80
 """Levels from mid grey to which the largest differences are magnified."""
 _OUTLIERS = 0.005
 """Share of the values that may be magnified further, so that a few outliers do not hide the others."""
+_PARTS = 256
+"""Thresholds between one half and one at which rounding up may begin."""
 
 
 @dataclass(frozen=True)
@@ -82,25 +84,24 @@ def rounded_within_l2(pixels: FloatArray, before: UInt8Array, epsilon: float) ->
     Rounded to the nearest where that keeps the bound; otherwise more and more values are rounded towards ``before``,
     those first that were about to be rounded up by most. All rounded towards it keep any bound that ``pixels`` kept.
     """
-    change = np.clip(pixels, 0, 1) * np.float64(255) - before
-    whole = np.floor(np.abs(change) + 1e-6)
-    part = np.abs(change) - whole
+    change = np.clip(pixels, 0, 1)
+    change *= 255
+    change -= before
+    size = np.abs(change)
+    whole = np.floor(size + np.float32(1e-4))
+    part = size - whole
+    up = part >= 0.5
     bound = (epsilon * 255) ** 2 * (1 + 1e-6)
-
-    def up_from(threshold: float) -> npt.NDArray[np.float64]:
-        return whole + (part >= threshold)
-
-    amount = up_from(0.5)
-    if float((amount**2).sum()) > bound:
-        inside, outside = 1.0, 0.5
-        for _ in range(8):
-            middle = (inside + outside) / 2
-            if float((up_from(middle) ** 2).sum()) > bound:
-                outside = middle
-            else:
-                inside = middle
-        amount = up_from(inside)
-    levels: UInt8Array = (before + np.copysign(amount, change)).clip(0, 255).astype(np.uint8)
+    growth = 2 * whole[up] + 1
+    least = float(np.square(whole).sum(dtype=np.float64))
+    if least + float(growth.sum(dtype=np.float64)) > bound:
+        # By how much the square grows if the values are rounded up whose part is in a step from 0.5 to 1, or above it.
+        steps = ((part[up] - np.float32(0.5)) * (2 * _PARTS)).astype(np.intp)
+        above = np.cumsum(np.bincount(steps, growth, _PARTS)[::-1])[::-1]
+        fits = np.append(least + above <= bound, True)
+        up = part >= 0.5 + int(fits.argmax()) / (2 * _PARTS)
+    whole += up
+    levels: UInt8Array = (before + np.copysign(whole, change, out=whole)).clip(0, 255).astype(np.uint8)
     return levels
 
 
