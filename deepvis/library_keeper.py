@@ -200,8 +200,10 @@ class LibraryKeeper:
     # ------------------------------------------------------------------------------------------------ the work
 
     def _list(self) -> Iterator[None]:
-        from deepvis.backend.library import libraries
+        from deepvis.backend.library import default_folder, libraries
+        from deepvis.backend.library.leftovers import clear_leftovers
 
+        clear_leftovers(default_folder() if self._folder is None else self._folder)
         self._infos = libraries(self._folder)
         info = self._info(self._to_choose)
         if info is not None:

@@ -171,10 +171,14 @@ class MapKeeper:
     def _list(self) -> None:
         from deepvis.backend.library import default_folder
         from deepvis.backend.library.manifest import MANIFEST
-        from deepvis.backend.maps.store import maps_of
+        from deepvis.backend.maps.store import FOLDER, maps_of
+        from deepvis.backend.maps.unfinished import clear_unfinished
 
         place = self._folder if self._folder is not None else default_folder()
-        self._infos = maps_of(sorted(each.parent for each in place.glob(f"*/{MANIFEST}")))
+        libraries = sorted(each.parent for each in place.glob(f"*/{MANIFEST}"))
+        for library in libraries:
+            clear_unfinished(library / FOLDER)
+        self._infos = maps_of(libraries)
         self._emit(MapsChanged())
 
     def _open_map(self, folder: str) -> None:

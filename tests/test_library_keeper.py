@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import deepvis.backend.library
+from deepvis.backend.library.lock import LOCK
 from deepvis.library_keeper import LibraryKeeper
 from deepvis.library_pictures import sheet, to_trash
 from deepvis.library_reader import PatchCache, cluster_order, layer_correlation, layer_patches, tile_of
@@ -143,6 +145,19 @@ def test_the_library_with_most_pictures_serves_until_another_is_chosen(stage: St
     stage.keeper.choose("/libraries/one")
     assert serving() == "/libraries/one"
     assert stage.keeper.serving("f" * 16) is None
+
+
+def test_the_list_clears_what_an_ended_scan_left(stage: Stage, tmp_path: Path) -> None:
+    left = tmp_path / "ended"
+    left.mkdir()
+    for name in (LOCK, "titles.json"):
+        (left / name).write_bytes(b"")
+        os.utime(left / name, (0, 0))
+    os.utime(left, (0, 0))
+    known = len(stage.of(LibrariesChanged))
+    stage.keeper.refresh()
+    stage.until(lambda: len(stage.of(LibrariesChanged)) > known)
+    assert not left.exists()
 
 
 def test_a_scan_that_begins_serves_with_what_it_has(stage: Stage, infos: list[LibraryInfo]) -> None:

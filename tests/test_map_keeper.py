@@ -12,6 +12,7 @@ import pytest
 
 from deepvis import Network
 from deepvis.backend.library import Library
+from deepvis.backend.maps.unfinished import Unfinished
 from deepvis.backend.runs import Embedding, PatchScan
 from deepvis.map_keeper import MapKeeper
 from deepvis.messages import (
@@ -91,6 +92,15 @@ def test_maps_on_the_disk_are_listed_and_opened(keeper: MapKeeper, events: Event
     opened = events.wait(MapOpened)
     assert opened.content is None
     assert "make one" in opened.problem
+
+
+def test_the_list_clears_what_a_killed_process_was_writing(keeper: MapKeeper, events: Events, map_folder: str) -> None:
+    left = Unfinished(Path(map_folder).with_name("conv-p5"))
+    left._lock.release()  # as the system does it
+    keeper.refresh()
+    events.wait(MapsChanged)
+    assert not left.part.exists()
+    assert [info.folder for info in keeper.maps()] == [map_folder]
 
 
 def test_frames_are_placed_and_the_newest_is_never_left_out(

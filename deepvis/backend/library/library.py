@@ -265,9 +265,9 @@ class Library:
     def features(self) -> FloatArray:
         """float32 (N, D), what goes into the classifier's last linear layer; zeros where a picture is not ``valid``.
 
-        That is one token of a network that classifies by its class token. Of a network whose classifier reads no layer's
-        output as it is, the mean over the map of the last layer before it. Lies on the disk. Raises LibraryError where the scan was told to leave features
-        out, or the network has none.
+        That is one token of a network that classifies by its class token. Of a network whose classifier reads no
+        layer's output as it is, the mean over the map of the last layer before it. Lies on the disk. Raises
+        LibraryError where the scan was told to leave features out, or the network has none.
         """
         if not self.manifest.feature_size:
             if self.manifest.options.get("features", True):

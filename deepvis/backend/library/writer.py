@@ -38,8 +38,12 @@ _FILES = (
     *("titles.json", MANIFEST, "labels.npy", "sample.npy"),
     *(f"{name}.npy" for name in ("predicted", "probability", "sizes", "sample_maxima", "features", "thumbnails")),
 )
-_OWN_NAME = re.compile("|".join(rf"{re.escape(name)}|\.{re.escape(name)}(\.\w+)?\.part" for name in _FILES))
+OWN_NAME = re.compile("|".join(rf"{re.escape(name)}|\.{re.escape(name)}(\.\w+)?\.part" for name in _FILES))
 """Names of a library's files, finished or not; all others are somebody's own."""
+HALF_WRITTEN = re.compile(
+    "|".join(rf"\.{re.escape(name)}(\.\w+)?\.part" for name in _FILES) + rf"|\.{STATE_NAME.pattern}\.(part|old)"
+)
+"""Names of what a library's files and states are called until they are finished, or after they were replaced."""
 
 
 def begin(folder: Path, manifest: Manifest, pictures: PictureSet, *, restart: bool) -> tuple[WriterLock, Manifest]:
@@ -178,7 +182,7 @@ def _remove(folder: Path) -> None:
         for path in folder.iterdir():
             if STATE_NAME.fullmatch(path.name):
                 shutil.rmtree(path)
-            elif _OWN_NAME.fullmatch(path.name):
+            elif OWN_NAME.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import secrets
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import numpy.typing as npt
 
 from deepvis.backend.atomic_file import explained
 from deepvis.backend.maps.spaces import FeatureSpace
+from deepvis.backend.maps.unfinished import Unfinished, clear_unfinished
 from deepvis.messages import FloatArray, MapInfo
 
 FOLDER = "maps"
@@ -66,29 +64,24 @@ def write_map(
     ExportError
     """
     target = Path(info.folder)
-    part = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
     with explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        clear_unfinished(target.parent)
+        unfinished = Unfinished(target)
         try:
-            part.mkdir(parents=True)
             arrays = {"points": points, "spread": spread, "indices": indices}
             if features is not None:
                 arrays["features"] = np.ascontiguousarray(features, np.float32)
             if space.mean is not None and space.matrix is not None:
                 arrays |= {"mean": space.mean, "matrix": space.matrix}
             for name, array in arrays.items():
-                with (part / f"{name}.npy").open("wb") as file:
+                with (unfinished.part / f"{name}.npy").open("wb") as file:
                     np.save(file, array, allow_pickle=False)
-            (part / FACTS).write_text(json.dumps(_facts(info) | {"space": space.metric}, indent=1), encoding="utf-8")
-            if target.exists():
-                old = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
-                os.replace(target, old)
-                os.replace(part, target)
-                shutil.rmtree(old, ignore_errors=True)
-            else:
-                os.replace(part, target)
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
+            facts = json.dumps(_facts(info) | {"space": space.metric}, indent=1)
+            (unfinished.part / FACTS).write_text(facts, encoding="utf-8")
+            unfinished.commit()
+        finally:
+            unfinished.end()
 
 
 def _facts(info: MapInfo) -> dict[str, Any]:
