@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch.nn import functional as F
@@ -62,10 +63,16 @@ def _places(matrices: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     What ``affine_grid`` gives, without its matrix product over all pixels.
     """
     height, width = size
-    x = (torch.arange(width) * 2 + 1) / width - 1
-    y = (torch.arange(height) * 2 + 1)[:, None] / height - 1
+    x, y = _middles(width), _middles(height)[:, None]
     grid = torch.empty(len(matrices), height, width, 2)
     for axis in (0, 1):
         row = matrices[:, axis, :, None, None]
         torch.add(x * row[:, 0] + row[:, 2], y * row[:, 1], out=grid[..., axis])
     return grid
+
+
+@lru_cache(maxsize=8)
+def _middles(length: int) -> torch.Tensor:
+    """Where the middles of so many pixels lie between -1 and 1."""
+    with torch.inference_mode(False):
+        return (torch.arange(length) * 2 + 1) / length - 1
