@@ -309,6 +309,7 @@ class Library:
             source = self._source()
             self._compare(source, index)
             found = source.read(index)
+            self._compare_size(source, index, found)
             self._pictures[index] = found
             while len(self._pictures) > 1 and sum(each.nbytes for each in self._pictures.values()) > _KEPT_BYTES:
                 self._pictures.popitem(last=False)
@@ -335,6 +336,17 @@ class Library:
                 f"the pictures of {self.folder.name} cannot be shown",
                 f"picture {index} of {source.title} is {source.titles[index]} now, and was {self.titles[index]} when "
                 "it was scanned",
+                "scan it again with --restart",
+            )
+
+    def _compare_size(self, source: PictureSet, index: int, found: UInt8Array) -> None:
+        """Where the set was changed: what tells of an exchanged picture that is called as the one before it."""
+        scanned = tuple(self._sizes[index].tolist())
+        if self.valid[index] and source.fingerprint != self.manifest.set_fingerprint and scanned != found.shape[:2]:
+            was, now = (f"{height} × {width} px" for height, width in (scanned, found.shape[:2]))
+            raise LibraryError(
+                f"the pictures of {self.folder.name} cannot be shown",
+                f"{source.titles[index]} has {now} now, and had {was} when it was scanned",
                 "scan it again with --restart",
             )
 

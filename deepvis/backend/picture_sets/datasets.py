@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from torchvision import datasets
 
+from deepvis.backend.picture_sets.dataset_content import content_hash
 from deepvis.backend.picture_sets.picture_set import PictureSet, no_labels
 from deepvis.backend.sources.pictures import to_rgb
 from deepvis.backend.sources.source import SourceError
@@ -56,7 +57,8 @@ class DatasetSet(PictureSet):
         self.titles = Numbers(self.title, count)
         self.labels, self.classes = _labels(self._dataset, count)
         words = f"{self._name} {self._split} {count} {sorted(self._options.items())}".encode()
-        self.fingerprint = hashlib.sha256(words + self.labels.tobytes()).hexdigest()[:16]
+        content = content_hash(self._dataset, count, self._root and _absolute(self._root))
+        self.fingerprint = hashlib.sha256(words + self.labels.tobytes() + content).hexdigest()[:16]
         try:
             self.read(0)
         except SourceError as error:
@@ -87,7 +89,7 @@ class DatasetSet(PictureSet):
         if "root" in parameters:
             if not self._root:
                 raise SourceError(f"{self.spec} says no folder", f"{self._name} lies in one.", f"Write {_FORM}.")
-            arguments["root"] = os.path.abspath(os.path.expanduser(self._root))
+            arguments["root"] = _absolute(self._root)
         if self._split:
             arguments |= _split_argument(self._name, parameters, self._split)
         try:
@@ -101,6 +103,10 @@ class DatasetSet(PictureSet):
                 "Correct the folder or the split; or, where torchvision can download it, add ?download=1 once.",
                 details=repr(error),
             ) from error
+
+
+def _absolute(folder: str) -> str:
+    return os.path.abspath(os.path.expanduser(folder))
 
 
 class Numbers(Sequence[str]):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import deepvis
 from deepvis import runs
@@ -421,6 +422,18 @@ def test_a_picture_that_is_another_now_is_not_shown_for_the_one_that_was_scanned
         library.picture(2)
     with pytest.raises(LibraryError, match=r"9999\.png now"):
         library.source(range(4, 5))
+
+
+def test_a_picture_of_another_size_under_the_same_name_is_not_shown(tmp_path: Path) -> None:
+    """Those of torchvision's data sets have numbers for names."""
+    here = write_pictures(tmp_path / "set" / "class", coloured_noise(3)).parent
+    spec = f"torchvision:ImageFolder:{here}"
+    *_, last = runs.PatchScan(folder=str(tmp_path / "library"), workers=0).steps(colour_network(), spec)
+    Image.new("RGB", (9, 7), "red").save(here / "class" / "0001.png")
+    library = Library(last.detail["library"])
+    assert library.picture(0).shape == (24, 24, 3)
+    with pytest.raises(LibraryError, match="ImageFolder 1 has 7 × 9 px now, and had 20 × 36 px when it was scanned"):
+        library.picture(1)
 
 
 def test_pictures_that_are_kept_take_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

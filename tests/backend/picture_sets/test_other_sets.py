@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from torchvision import datasets
 
@@ -96,16 +96,19 @@ def test_torchvisions_data_sets_are_opened_by_name() -> None:
     assert pictures.titles[4] == "fakedata 4"
 
 
+def write_mnist(root: Path, prefix: str, images: np.ndarray[Any, np.dtype[np.uint8]], labels: bytes) -> None:
+    folder = root / "MNIST" / "raw"
+    folder.mkdir(parents=True, exist_ok=True)
+    head = b"".join(number.to_bytes(4, "big") for number in (0x803, *images.shape))
+    (folder / f"{prefix}-images-idx3-ubyte").write_bytes(head + images.tobytes())
+    head = b"".join(number.to_bytes(4, "big") for number in (0x801, len(labels)))
+    (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(head + labels)
+
+
 def test_a_data_sets_labels_and_splits_are_its_own(tmp_path: Path) -> None:
-    for split, count in (("train", 3), ("test", 2)):
-        folder = tmp_path / "MNIST" / "raw"
-        folder.mkdir(parents=True, exist_ok=True)
-        prefix = "train" if split == "train" else "t10k"
-        images = torch.arange(count * 4, dtype=torch.uint8).reshape(count, 2, 2).numpy()
-        head = b"".join(number.to_bytes(4, "big") for number in (0x803, count, 2, 2))
-        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(head + images.tobytes())
-        head = b"".join(number.to_bytes(4, "big") for number in (0x801, count))
-        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(head + bytes(range(7, 7 + count)))
+    for prefix, count in (("train", 3), ("t10k", 2)):
+        images = np.arange(count * 4, dtype=np.uint8).reshape(count, 2, 2)
+        write_mnist(tmp_path, prefix, images, bytes(range(7, 7 + count)))
     train = open_set(f"torchvision:MNIST:{tmp_path}:train")
     assert train.labels.tolist() == [7, 8, 9]
     assert train.classes[7] == "7 - seven"
@@ -113,6 +116,52 @@ def test_a_data_sets_labels_and_splits_are_its_own(tmp_path: Path) -> None:
     assert len(open_set(f"torchvision:MNIST:{tmp_path}:test")) == 2
     with pytest.raises(SourceError, match="train and test"):
         open_set(f"torchvision:MNIST:{tmp_path}:val")
+
+
+def drawn(path: Path, size: tuple[int, int] = (4, 3)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.effect_noise(size, 80).convert("RGB").save(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        pytest.param("ImageFolder", "", id="whose files it lists"),
+        pytest.param("Caltech256", "caltech256/256_ObjectCategories", id="whose files' names it makes up"),
+    ],
+)
+def test_the_fingerprint_of_a_data_set_changes_when_one_of_its_pictures_does(
+    tmp_path: Path, name: str, folder: str
+) -> None:
+    spec = f"torchvision:{name}:{tmp_path}"
+    here = tmp_path / folder
+    if name == "ImageFolder":
+        spec += "/sets"
+        here = tmp_path / "sets"
+    for number in (1, 2, 3):
+        drawn(here / "001.ants" / f"001_{number:04d}.jpg")
+    first = open_set(spec).fingerprint
+    (tmp_path / "of_another_set.bin").write_bytes(b"else")
+    assert open_set(spec).fingerprint == first
+    drawn(here / "001.ants" / "001_0002.jpg", (5, 3))
+    second = open_set(spec).fingerprint
+    (here / "001.ants" / "001_0003.jpg").rename(here / "001.ants" / "001_0004.jpg")
+    third = open_set(spec).fingerprint
+    assert len({first, second, third}) == 3
+    assert open_set(spec).fingerprint == third
+    assert len(open_set(spec)) == 3
+
+
+def test_the_fingerprint_of_pictures_in_memory_changes_with_what_they_show(tmp_path: Path) -> None:
+    """The files of CIFAR10 and MNIST are as large as ever when a picture in them is exchanged."""
+    found = set()
+    for level in (0, 1, 1):
+        images = np.zeros((3, 28, 28), np.uint8)
+        images[1] = level
+        write_mnist(tmp_path, "train", images, bytes(3))
+        write_mnist(tmp_path, "t10k", images, bytes(3))
+        found.add(open_set(f"torchvision:MNIST:{tmp_path}:train").fingerprint)
+    assert len(found) == 2
 
 
 def test_a_data_set_that_is_not_there_is_not_downloaded(tmp_path: Path) -> None:
