@@ -149,7 +149,7 @@ def _show(display: ProgressDisplay, update: RunUpdate, told: set[str]) -> None:
         display.update("Map", f"iteration {iteration}{told_of}", share)
     else:
         display.update("Map", update.note or "looking for neighbours", share)
-    if iteration and update.note and update.note not in told:
+    if (iteration or update.result is not None) and update.note and update.note not in told:
         told.add(update.note)
         display.close()
         from deepvis.cli.run_work import say

@@ -25,7 +25,8 @@ class MapInfo:
     layer : the layer of the features.
     count : pictures in the map.
     options : of the embedding, by name, in the types of JSON.
-    divergence : Kullback-Leibler divergence at the end.
+    divergence : Kullback-Leibler divergence at the end; not a number where too few pictures were laid out by their
+        distances.
     created : seconds since 1970.
     """
 

@@ -49,9 +49,12 @@ class Embedding:
     :func:`~deepvis.backend.picture_sets.open_set` takes; of a set that was not scanned yet the features are computed
     first, which leaves a library. ``update.detail`` holds ``points`` float32 (N, 2) once there are any,
     ``pictures_of_map`` (:class:`~deepvis.messages.MapPictures`, the same object at every step), ``library`` and, at the
-    end, ``map``: the folders as text. ``update.metrics``: ``iteration`` and ``divergence`` (Kullback-Leibler).
-    ``update.image`` is a scatter in the colours of the classes. The map is kept in its library; the result's ``facts``
-    name both.
+    end, ``map``: the folders as text. ``update.metrics``: ``iteration``, and ``divergence`` (Kullback-Leibler) from the
+    first iteration on, not a number before it. ``update.image`` is a scatter in the colours of the classes. The map is
+    kept in its library; the result's ``facts`` name both.
+
+    Fewer than four pictures are laid out by their distances: the result then has no ``divergence`` among its figures,
+    0 iterations, and ``facts["note"]`` says so, as it does where so few pictures allow a smaller perplexity only.
 
     Paper: van der Maaten & Hinton 2008. Computed by openTSNE (Policar, Strazar & Zupan 2024), from exact neighbours.
     """
@@ -167,7 +170,9 @@ class Embedding:
         """Points float32 (N, 2), and their divergence."""
         count = len(prepared)
         if count < FEWEST:
-            told.note = f"{count} pictures are too few for t-SNE: they are laid out by their distances"
+            told.note = "One picture is no map yet"
+            if count > 1:
+                told.note = f"{count} pictures are too few for t-SNE: they are laid out by their distances"
             return few_points(prepared), _NAN
         perplexity = perplexity_for(count, self.perplexity)
         if perplexity < self.perplexity:
@@ -205,6 +210,7 @@ class _Told:
         self.pictures: MapPictures | None = None
         self.library = ""
         self.note = ""
+        self._made = 0
 
     def looking(self, found: int) -> RunUpdate:
         """A step of the search for the pictures."""
@@ -231,6 +237,7 @@ class _Told:
     def forming(self, iteration: int, points: FloatArray, divergence: float) -> RunUpdate:
         """A step of the descent."""
         self._image = draw_dots(points, self._dot_colors(), (_SIDE, _SIDE))
+        self._made = iteration
         step = _FEATURE_STEPS + _NEIGHBOUR_STEPS + iteration
         return self._update(step, iteration, divergence, points)
 
@@ -256,7 +263,13 @@ class _Told:
             image=image,
             images={"dots": draw_dots(points, self._dot_colors(), (_SIDE, _SIDE))},
             figures=figures,
-            facts={"map": info.folder, "library": info.library, "layer": info.layer, "features": features.shape[1]},
+            facts={
+                "map": info.folder,
+                "library": info.library,
+                "layer": info.layer,
+                "features": features.shape[1],
+                **({"note": self.note} if self.note else {}),
+            },
             arrays={
                 "points": points,
                 "labels": pictures.labels,
@@ -264,7 +277,7 @@ class _Told:
                 "titles": np.array(pictures.titles),
             },
         )
-        return self._update(self._total, self._iterations, info.divergence, points, result, info.folder)
+        return self._update(self._total, self._made, info.divergence, points, result, info.folder)
 
     def _dot_colors(self) -> UInt8Array:
         if self._colors is None:

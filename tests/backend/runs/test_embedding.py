@@ -15,6 +15,7 @@ import deepvis
 from deepvis import Network
 from deepvis.backend.library import Library, LibraryError
 from deepvis.backend.maps.opening import open_map
+from deepvis.backend.maps.spaces import FeatureSpace
 from deepvis.backend.maps.store import MapError, maps_of
 from deepvis.backend.runs import Embedding, PatchScan, registry
 from deepvis.messages import RunUpdate
@@ -174,7 +175,31 @@ def test_a_few_pictures_make_a_map(
     assert points.shape == (count, 2)
     assert np.isfinite(points).all()
     assert updates[-1].note
+    assert updates[-1].result.facts["note"] == updates[-1].note
     assert len({tuple(point) for point in points.tolist()}) == count
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_pictures_that_are_too_few_have_no_iterations_and_no_divergence(
+    colours: Network, count: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DEEPVIS_LIBRARIES", str(tmp_path))
+    rng = np.random.default_rng(count)
+    last = run(colours, list(rng.integers(0, 256, (count, 16, 16, 3), dtype=np.uint8)))[-1]
+    assert last.metrics["iteration"] == 0
+    assert last.note == f"{count} pictures are too few for t-SNE: they are laid out by their distances"
+    assert last.result.figures == {"pictures": count}
+    told = json.dumps([dict(last.result.figures), last.result.facts, dict(last.result.options)])
+    assert "nan" not in told.casefold()
+    points = last.result.arrays["points"]
+    features = np.asarray(Library(last.result.facts["library"]).features)
+    space = FeatureSpace.fit(features, "whitened").prepare(features)
+    np.testing.assert_allclose(_between(points), _between(space), atol=1e-5)
+
+
+def _between(points: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    """All distances of points from each other."""
+    return np.asarray(np.linalg.norm(points[:, None] - points[None], axis=2))
 
 
 def test_no_pictures_are_refused(colours: Network, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
