@@ -43,6 +43,7 @@ from deepvis.messages import (
 )
 from deepvis.options import Option, option_values, options_of
 from deepvis.run_keeper import RunKeeper
+from deepvis.run_pictures import named_pictures, with_pictures
 
 if TYPE_CHECKING:
     from deepvis.backend.engine import Engine
@@ -382,7 +383,8 @@ class Session:
                 ),
             )  # fmt: skip
             updates: Iterator[RunUpdate] = run.steps(network) if alone else run.steps(network, picture)
-            return updates
+            named = named_pictures(options_of(kind), options)
+            return with_pictures(updates, named) if named else updates
 
         def submit(engine: Engine) -> None:
             from deepvis.backend.runs import slow_imports

@@ -364,6 +364,18 @@ def test_exports_say_how_far_they_are_and_how_they_ended(
     assert listener.open(entry.id) is not None
 
 
+def test_the_guide_of_a_dream_stands_beside_it_and_is_kept(listener: Listener) -> None:
+    session = listener.session
+    options = {"octaves": 1, "steps_per_octave": 1, "size": 64, "guide": "sample:coffee", "precision": "fp32"}
+    session.start_run("deepdream", options, listener.frame.image)
+    listener.until(lambda: len(session.gallery_entries()) == 1)
+    updates = [each.update for each in listener.events if isinstance(each, RunStatus) and each.update is not None]
+    assert list(updates[-1].detail["pictures"]) == ["Before", "Guide"]
+    content = listener.open(session.gallery_entries()[0].id)
+    assert content is not None
+    assert list(content.images) == ["before", "guide"]
+
+
 def test_an_export_waits_for_the_one_before_it_and_neither_is_lost(listener: Listener, tmp_path: Path) -> None:
     session = listener.session
     session.start_run("occlusion", COARSE, listener.frame.image)

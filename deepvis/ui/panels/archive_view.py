@@ -201,7 +201,7 @@ class ArchiveView(QWidget):
         self.picture = ImageView(smooth=True, placeholder="The picture that is pointed at")
         self.picture.setAccessibleName("Picture of a class")
         self.label = ElidedLabel("", "")
-        self.confidence = Figure("100.0 % surest of all", quiet=True)
+        self.confidence = Figure("100.0 % · surest", quiet=True)
         self._side = QWidget()
         column = QVBoxLayout(self._side)
         column.setContentsMargins(0, 0, 0, 0)
@@ -283,7 +283,7 @@ class ArchiveView(QWidget):
         labels: Sequence[str] = self._update.detail["labels"]
         self.picture.set_picture(np.ascontiguousarray(self._update.detail["archive"][cell]))
         self.label.setText(labels[cell] if cell < len(labels) else f"Class {cell}")
-        surest = "" if self._cell is not None else "  surest of all"
+        surest = "" if self._cell is not None else " · surest"
         self.confidence.setText(f"{format_percent(float(self._confidence[cell]))}{surest}")
 
 

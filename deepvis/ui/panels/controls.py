@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QMargins, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QIcon, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QComboBox,
     QFrame,
     QHBoxLayout,
@@ -266,6 +267,31 @@ def row(*items: QWidget | QLayout | int, spacing: int = theme.SMALL) -> QHBoxLay
         else:
             made.addWidget(item)
     return made
+
+
+class FocusArea(QScrollArea):
+    """A scroll area that brings into sight what gets the focus in it, wherever the focus was before.
+
+    Qt's own does so only where the focus moves within it.
+    """
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidget(content)
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        app.focusChanged.connect(self._follow)
+
+    def _follow(self, _before: QWidget | None, now: QWidget | None) -> None:
+        content = self.widget()
+        if now is not None and content is not None and content.isAncestorOf(now):
+            # ensureWidgetVisible would be content with the place of the cursor in it.
+            for corner in (now.rect().bottomRight(), now.rect().topLeft()):
+                place = now.mapTo(content, corner)
+                self.ensureVisible(place.x(), place.y(), 0, theme.SMALL)
 
 
 def scrolled(content: QWidget, name: str) -> QScrollArea:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QMimeData, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
 
 from deepvis.options import Option
@@ -28,6 +29,9 @@ class FileField(OptionField):
         self.choose.setAccessibleName(f"{option.label}, choose a {what}")
         self.choose.clicked.connect(self.ask)
         self.line.textChanged.connect(lambda _text: self.edited.emit())
+        # A line would write the address of what is dropped on it, and not its path.
+        self.line.setAcceptDrops(False)
+        self.setAcceptDrops(True)
 
     @property
     def value(self) -> Any:
@@ -37,7 +41,7 @@ class FileField(OptionField):
         ------
         ValueError : nothing is there.
         """
-        path = self.line.text().strip()
+        path = os.path.expanduser(self.line.text().strip())
         if not path and self.option.optional:
             return None
         there = os.path.isdir(path) if self._folder else os.path.isfile(path)
@@ -49,6 +53,23 @@ class FileField(OptionField):
 
     def set_value(self, value: Any) -> None:  # noqa: D102
         self.line.setText("" if value is None else str(value))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take a file, or a folder where one is asked for."""
+        if self._dropped(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Use what was dropped."""
+        path = self._dropped(event.mimeData())
+        if path:
+            event.acceptProposedAction()
+            self.line.setText(path)
+
+    def _dropped(self, data: QMimeData) -> str:
+        there = os.path.isdir if self._folder else os.path.isfile
+        paths = (url.toLocalFile() for url in data.urls() if url.isLocalFile())
+        return next((path for path in paths if there(path)), "")
 
     def ask(self) -> None:
         """Ask for the path."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from deepvis.messages import Prediction, RunUpdate, UInt8Array
 from deepvis.ui import theme
-from deepvis.ui.panels.controls import ElidedLabel, row
+from deepvis.ui.panels.controls import ElidedLabel, label, row
 from deepvis.ui.panels.run_exports import bgrx_picture, export_name, update_arrays
 from deepvis.ui.views.bars_view import BarsView
 from deepvis.ui.views.image_view import ImageView
@@ -29,6 +30,7 @@ class FoolingView(QWidget):
         self._update: RunUpdate | None = None
         self.before, self.after, self.difference = (_Column(name) for name in ("Before", "After", "Difference"))
         self.before.picture.set_placeholder("The picture before")
+        self.after.picture.set_placeholder("The picture after")
         self.difference.picture.set_placeholder("What was changed")
         self._columns = (self.before, self.after, self.difference)
         pictures = row(*self._columns, 1, spacing=theme.MEDIUM)
@@ -38,6 +40,10 @@ class FoolingView(QWidget):
         outer.setSpacing(theme.TIGHT)
         outer.addLayout(pictures)
         outer.addLayout(answers)
+        # It stands in the answers' place: in a column of its own it would be cut off.
+        self.hint = label("", "quiet", wrap=True)
+        self.hint.setParent(self)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         outer.addStretch(1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -53,10 +59,13 @@ class FoolingView(QWidget):
         half = max(theme.scaled(48), (self.width() - theme.MEDIUM) // 2)
         for column in self._columns:
             column.bars.setFixedWidth(width if width >= theme.scaled(_NARROW) else half)
+        above = self.before.caption.sizeHint().height() + side + 2 * theme.TIGHT
+        self.hint.setGeometry(0, above, self.width(), max(0, self.height() - above))
 
     def show_update(self, update: RunUpdate) -> None:
         """Show the pictures and answers so far."""
         self._update = update
+        self.hint.hide()
         pictures: Mapping[str, UInt8Array] = update.detail.get("pictures", {})
         bars: Mapping[str, Sequence[Prediction]] = update.detail.get("bars", {})
         before, after, difference = (_named(pictures, word) for word in ("before", "after", "difference"))
@@ -71,7 +80,7 @@ class FoolingView(QWidget):
 
     def set_hint(self, text: str) -> None:
         """What is written while nothing was run."""
-        self.after.picture.set_placeholder(text)
+        self.hint.setText(text)
 
     def export_picture(self) -> UInt8Array | None:
         """The picture after, as it was judged, uint8 (H, W, 4) BGRX, or None."""

@@ -47,13 +47,24 @@ class InputRow(QWidget):
         self.choice.setMinimumContentsLength(8)
         self.choice.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.file = file
-        written = label(name, "quiet")
-        written.setBuddy(self.choice)
-        layout = row(written, self.choice, self.file, spacing=theme.SMALL)
+        self._name = label(name, "quiet")
+        self._name.setBuddy(self.choice)
+        rest = row(self.choice, self.file, spacing=theme.SMALL)
+        rest.setStretch(0, 1)
+        layout = row(self._name, rest, spacing=theme.MEDIUM)
         layout.setStretch(1, 1)
         self.setLayout(layout)
         self._offer()
         self.choice.chosen.connect(lambda _value: self.edited.emit())
+
+    @property
+    def name_width(self) -> int:
+        """How wide the name is, in logical pixels."""
+        return self._name.sizeHint().width()
+
+    def set_name_width(self, width: int) -> None:
+        """Give the name a column of at least this width."""
+        self._name.setMinimumWidth(width)
 
     @property
     def value(self) -> str:

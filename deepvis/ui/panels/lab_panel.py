@@ -8,13 +8,13 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from deepvis.messages import RunStatus, ViewResult
 from deepvis.ui import theme
 from deepvis.ui.bridge import Backend
 from deepvis.ui.panels.archive_view import ArchiveView
-from deepvis.ui.panels.controls import IconButton, row
+from deepvis.ui.panels.controls import FocusArea, IconButton, row
 from deepvis.ui.panels.enlarged_view import EnlargedView
 from deepvis.ui.panels.fooling_view import FoolingView
 from deepvis.ui.panels.occlusion_view import OcclusionView
@@ -121,11 +121,7 @@ class LabPanel(QWidget):
             self.panels[kind.name] = panel
             self.tabs.addTab(kind.title)
             self.stack.addWidget(panel)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(self.stack)
+        area = FocusArea(self.stack)
         self.large: EnlargedView | None = None
         self._lent: RunPanel | None = None
         self.enlarge_button = IconButton(

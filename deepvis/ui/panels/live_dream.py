@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from deepvis.messages import DreamRequest
 from deepvis.ui import theme
@@ -38,12 +38,14 @@ class LiveDream(QWidget):
         self.strength = _slider("Strength", "How far each frame is moved towards the layer", 100, _STRONGEST)
         self.memory = _slider("Memory", "How much of the last dream the next one begins with", 50, _LONGEST_MEMORY)
         self._choices = QWidget()
-        grid = QGridLayout(self._choices)
+        self._grid = grid = QGridLayout(self._choices)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(theme.MEDIUM)
         grid.setVerticalSpacing(theme.TIGHT)
+        self._names: list[QLabel] = []
         for place, slider in enumerate((self.strength, self.memory)):
             name = label(slider.accessibleName(), "quiet")
+            self._names.append(name)
             name.setBuddy(slider)
             grid.addWidget(name, place, 0)
             grid.addWidget(slider, place, 1)
@@ -59,6 +61,15 @@ class LiveDream(QWidget):
         for slider in (self.strength, self.memory):
             slider.valueChanged.connect(lambda _value: self._renew())
         state.changed.connect(self._follow)
+
+    @property
+    def name_width(self) -> int:
+        """How wide the wider of the sliders' names is, in logical pixels."""
+        return max(name.sizeHint().width() for name in self._names)
+
+    def set_name_width(self, width: int) -> None:
+        """Give the names a column of at least this width."""
+        self._grid.setColumnMinimumWidth(0, width)
 
     @property
     def on(self) -> bool:

@@ -58,6 +58,15 @@ class OptionForm(QWidget):
         """The names of the options whose rows are shown now, from the top."""
         return self._shown
 
+    @property
+    def name_width(self) -> int:
+        """How wide the widest of the shown names is, in logical pixels."""
+        return max((self._names[name].sizeHint().width() for name in self._shown), default=0)
+
+    def set_name_width(self, width: int) -> None:
+        """Give the names a column of at least this width."""
+        self._grid.setColumnMinimumWidth(0, width)
+
     def set_options(self, options: tuple[Option, ...], offer: Offer) -> None:
         """Show these options at their defaults. Called again with the same ones, only what is offered changes."""
         self._offer = offer

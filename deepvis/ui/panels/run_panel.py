@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from deepvis.messages import Frame, Problem, RunStatus, ViewResult
 from deepvis.ui import theme
 from deepvis.ui.bridge import Backend
-from deepvis.ui.panels.controls import IconButton, label, row
+from deepvis.ui.panels.controls import FocusArea, IconButton, label, row
 from deepvis.ui.panels.input_row import InputRow
 from deepvis.ui.panels.live_dream import LiveDream
 from deepvis.ui.panels.network_fields import Offer
@@ -102,12 +102,8 @@ class RunPanel(QWidget):
         left.addWidget(self.input)
         left.addWidget(self.form)
         left.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
+        area = FocusArea(form)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(form)
         options = QWidget()
         column = QVBoxLayout(options)
         column.setContentsMargins(0, 0, 0, 0)
@@ -143,6 +139,7 @@ class RunPanel(QWidget):
         self.input.edited.connect(self._refresh)
         self.form.edited.connect(lambda: self._say_error(""))
         self.form.arranged.connect(self._order_tabs)
+        self.form.arranged.connect(self._align_names)
         self._state.network_changed.connect(self._follow_network)
         self._state.changed.connect(self._follow_look)
         if self.live is not None:
@@ -430,7 +427,16 @@ class RunPanel(QWidget):
         for before, after in pairwise(stops):
             QWidget.setTabOrder(before, after)
 
+    def _align_names(self) -> None:
+        """Names in one column, whether they stand in the form or above it."""
+        names: list[InputRow | LiveDream] = [self.input, self.live] if self.live is not None else [self.input]
+        width = max(self.form.name_width, *(each.name_width for each in names))
+        self.form.set_name_width(width)
+        for each in names:
+            each.set_name_width(width)
+
     def _follow_scale(self) -> None:
+        self._align_names()
         for column, width in zip(self._columns, (_FORM_WIDTH, _CONTROLS_WIDTH), strict=True):
             column.setFixedWidth(theme.scaled(width))
         self.controls.follow_scale()

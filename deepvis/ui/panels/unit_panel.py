@@ -71,8 +71,8 @@ class UnitPanel(Panel):
         self.statistics = UnitStatisticsSection()
         for section in (self.patches, self.statistics):
             self.body.addWidget(section)
-        self._make_figures()
         self._make_images()
+        self._make_figures()
         self._make_filters()
         self._connect()
         self._renew()

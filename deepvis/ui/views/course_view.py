@@ -25,6 +25,13 @@ from deepvis.ui.views.numbers import format_percent, format_value
 
 _ROW_HEIGHT = 18
 _SPELLED = {"psnr": "PSNR", "ssim": "SSIM", "linf": "L∞", "l2": "L2", "l0": "L0"}
+_SHORT = {
+    "original_probability": "Original",
+    "median_confidence": "Median",
+    "mean_confidence": "Mean",
+    "cells_above_0.9": "Above 0.9",
+}
+"""Names of figures for where there is no room for the whole of them."""
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 
 
@@ -147,7 +154,10 @@ class CourseView(QWidget):
         widest = "100.0 %" if is_share(name) else "−0.0000"
         room = inner.width() - max(metrics.horizontalAdvance(text) for text in (value, widest))
         painter.setPen(palette.color("text" if on else "quiet"))
-        said = metrics.elidedText(title(name), Qt.TextElideMode.ElideRight, room - theme.TIGHT)
+        whole = title(name)
+        fits = metrics.horizontalAdvance(whole) <= room - theme.TIGHT
+        named = whole if fits else _SHORT.get(name, whole)
+        said = metrics.elidedText(named, Qt.TextElideMode.ElideRight, room - theme.TIGHT)
         painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, said)
 
     def _paint_plot(self, painter: QPainter, course: Course) -> None:

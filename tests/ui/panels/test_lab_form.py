@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QCompleter, QFileDialog
 from pytestqt.qtbot import QtBot
@@ -373,6 +374,25 @@ def test_a_file_that_is_not_there_is_refused(forms: Callable[..., OptionForm], t
         form.values()
     (tmp_path / "missing.png").touch()
     assert form.values()["guide"] == str(tmp_path / "missing.png")
+
+
+def test_a_file_that_is_dropped_on_its_field_is_used_by_its_path(
+    forms: Callable[..., OptionForm], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = forms("deepdream")
+    field = form.fields["guide"]
+    (tmp_path / "own cat.png").touch()
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path)), QUrl.fromLocalFile(str(tmp_path / "own cat.png"))])
+    event = QDropEvent(
+        QPointF(4, 4), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    assert not field.line.acceptDrops(), "it would write the address"  # type: ignore[attr-defined]
+    field.dropEvent(event)
+    assert form.values()["guide"] == str(tmp_path / "own cat.png")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    typed(form, "guide", "~/own cat.png")
+    assert form.values()["guide"] == str(tmp_path / "own cat.png")
 
 
 def test_a_folder_is_asked_for_where_a_folder_is_wanted(forms: Callable[..., OptionForm], tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from deepvis.messages import RunStatus
 from deepvis.ui import theme
 from deepvis.ui.main_window import MainWindow
+from deepvis.ui.panels.controls import FocusArea
 from deepvis.ui.panels.lab_panel import LabPanel
 from deepvis.ui.panels.run_controls import run_text
 from deepvis.ui.panels.run_input import PRESENT
@@ -116,6 +117,42 @@ def test_a_picture_that_is_dropped_on_the_row_is_used_and_nothing_else_is(panel:
     assert panel.input.value == PRESENT
     assert drop("Cat.JPG")
     assert panel.input.value == str(tmp_path / "Cat.JPG")
+
+
+@pytest.mark.parametrize("name", ["occlusion", "deepdream", "inversion", "fooling", "patch_scan"])
+def test_the_picture_s_row_is_in_line_with_the_options_below_it(panel: RunPanel, window: MainWindow, name: str) -> None:
+    other = window.lab.show_run(name)
+    QApplication.processEvents()
+
+    def left(widget: QWidget) -> int:
+        return widget.mapTo(other, widget.rect().topLeft()).x()
+
+    controls = {left(other.form.fields[each]) for each in other.form.shown} | {left(other.input.choice)}
+    if other.live is not None:
+        window.state.update(layer="conv3")
+        other.live.set_on(True)
+        QApplication.processEvents()
+        controls |= {left(other.live.strength), left(other.live.memory)}
+    assert len(controls) == 1
+    names = [other.form._names[each] for each in other.form.shown]
+    assert len({left(each) for each in (*names, other.input._name)}) == 1
+
+
+def test_what_gets_the_focus_from_outside_the_form_comes_into_sight(panel: RunPanel, window: MainWindow) -> None:
+    other = window.lab.show_run("class_image")
+    other.form.more.setChecked(True)
+    QApplication.processEvents()
+    area = next(each for each in other.findChildren(FocusArea) if each.isAncestorOf(other.form))
+    area.verticalScrollBar().setValue(0)
+    assert area.verticalScrollBar().maximum() > 0
+    other.controls.start.setFocus()
+    QTest.keyClick(other.controls.start, Qt.Key.Key_Backtab)
+    QApplication.processEvents()
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    assert area.isAncestorOf(focused)
+    corners = (focused.rect().topLeft(), focused.rect().bottomRight())
+    assert all(area.viewport().rect().contains(focused.mapTo(area.viewport(), corner)) for corner in corners)
 
 
 def test_the_file_button_asks_for_a_picture(panel: RunPanel, window: MainWindow, qtbot: QtBot) -> None:

@@ -187,6 +187,17 @@ def test_the_pictures_do_not_move_when_the_first_update_comes(fooling: FoolingVi
     assert places() == before
 
 
+def test_what_to_do_first_is_written_across_all_three_and_makes_way(fooling: FoolingView) -> None:
+    fooling.set_hint("Press Start to change the picture so little that nobody sees it, and so that the network does")
+    QApplication.processEvents()
+    needed = fooling.hint.heightForWidth(fooling.hint.width())
+    assert needed <= fooling.hint.height(), "all of it is in sight"
+    lowest = fooling.before.picture.mapTo(fooling, fooling.before.picture.rect().bottomLeft()).y()
+    assert fooling.hint.y() > lowest
+    fooling.show_update(lab_runs.update("fooling", 1))
+    assert not fooling.hint.isVisible()
+
+
 def test_the_fooling_picture_and_both_answers_are_saved(fooling: FoolingView) -> None:
     update = lab_runs.update("fooling", 4)
     fooling.show_update(update)
@@ -204,7 +215,7 @@ def test_each_class_has_its_picture_and_the_surest_is_shown_large(archive: Archi
     archive.show_update(update)
     assert archive.cell == 0
     assert archive.label.text() == "class 0"
-    assert archive.confidence.text() == "75.0 %  surest of all"
+    assert archive.confidence.text() == "75.0 % · surest"
     for cell in (0, 3, 9):
         rect = archive.grid.cell_rect(cell)
         shown = grabbed(archive.grid)[int(rect.top()) : int(rect.bottom()), int(rect.left()) : int(rect.right())]
