@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtWidgets import QApplication, QMenu, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from deepvis.messages import DreamRequest, RunStatus
@@ -345,6 +345,30 @@ def test_the_picture_grows_in_the_unit_panel_and_stays_with_its_unit(
     assert panel.images.tiles == ()
 
 
+def test_the_pictures_of_a_unit_come_into_sight_when_one_is_asked_for(
+    window: MainWindow, backend: FakeBackend, qtbot: QtBot
+) -> None:
+    window.resize(1100, 700)
+    window.state.update(layer="conv4", unit=17)
+    window.actions_["window.lab"].trigger()
+    QApplication.processEvents()
+    area = window.docks.right.widget()
+    assert isinstance(area, QScrollArea)
+    area.verticalScrollBar().setValue(0)
+    section = window.unit_panel.images_section
+
+    def in_sight() -> bool:
+        place = section.mapTo(area.viewport(), QPoint(0, 0))
+        return area.viewport().rect().contains(place)
+
+    assert not in_sight()
+    window.unit_images.maximise()
+    qtbot.waitUntil(in_sight)
+    area.verticalScrollBar().setValue(0)
+    send(backend, *lab_runs.statuses("class_image")[:3])
+    assert not in_sight(), "where somebody scrolls away they stay"
+
+
 def test_each_further_picture_of_a_unit_begins_with_another_seed(window: MainWindow, backend: FakeBackend) -> None:
     window.state.update(layer="conv4", unit=17)
     window.unit_images.maximise()
@@ -422,6 +446,7 @@ def test_the_menu_key_opens_the_same_menu_at_the_chosen_unit(window: MainWindow)
 # -------------------------------------------------------------------------------------------------------- enlarging
 
 
+@pytest.mark.usefixtures("dressed_first")
 def test_pictures_are_enlarged_in_the_mosaics_place_and_come_back(lab: MainWindow, backend: FakeBackend) -> None:
     panel = lab.lab.panels["class_image"]
     before = panel.view.geometry()

@@ -21,12 +21,11 @@ class RunInput(InputRow):
         super().__init__(
             "Picture",
             "Which picture is used: the present frame, a sample photograph or a file; drop a picture here",
-            IconButton("", "Choose a file", "Use a picture from a file", text="File…"),
+            IconButton("folder-open", "Choose a file", "Use a picture from a file"),
             [("Present frame", PRESENT)],
             [(title, spec) for spec, title in SAMPLES],
             parent,
         )
-        self.choice.setMinimumContentsLength(12)
         self.file.clicked.connect(self.ask)
 
     def takes(self, path: str) -> bool:  # noqa: D102

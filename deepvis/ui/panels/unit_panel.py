@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QSizePolicy, QStackedLayout, QWidget
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QGridLayout, QScrollArea, QSizePolicy, QStackedLayout, QWidget
 
 from deepvis.messages import BackResult, FilterPicture, RunStatus, RunUpdate, UInt8Array, UnitResult, ViewResult
 from deepvis.ui import theme
@@ -61,6 +61,7 @@ class UnitPanel(Panel):
     def __init__(self, state: ViewState, parent: QWidget | None = None) -> None:
         super().__init__(state, "Unit", parent, widest_figures="field 000 px")
         self._plotted: tuple[str | None, int | None] = (None, None)
+        self._growing: tuple[tuple[str | None, int | None], bool] = (self._plotted, False)
         self._last_frame: int | None = None
         self._filters: tuple[FilterPicture, ...] = ()
         self._map_size: tuple[int, int] | None = None
@@ -134,11 +135,22 @@ class UnitPanel(Panel):
         tiles = [Tile(picture) for picture in pictures]
         if update is not None:
             tiles.insert(0, Tile(update.image, f"{update.step} of {update.total}"))
+        before, self._growing = self._growing, (self._plotted, waiting)
         columns = 3 if len(tiles) > 1 else 2
         places = max(len(tiles), len(pictures) + waiting)
         self.images.set_tiles(tiles[:9], columns=columns, places=min(9, places))
         self.images.setVisible(places > 0)
         self.no_images.setVisible(places == 0)
+        if waiting and before == (self._plotted, False):
+            # What a person has just asked for grows in sight, also where the panel is low; once it has its place.
+            QTimer.singleShot(0, self, self._reveal_images)
+
+    def _reveal_images(self) -> None:
+        area = self.parentWidget()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if area is not None:
+            area.ensureWidgetVisible(self.images_section, 0, theme.SMALL)
 
     def follow(self) -> None:
         """Set every control from ``state.look``."""
