@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from deepvis.ui import theme
 from deepvis.ui.main_window import MainWindow
 from deepvis.ui.settings_store import SettingsStore
+from tests.ui.dressing import dark, undressed
 from tests.ui.fixtures import FakeBackend
 
 
@@ -29,13 +30,21 @@ def store(tmp_path: Path) -> SettingsStore:
 
 
 @pytest.fixture
-def make_window(qtbot: QtBot, qapp: QApplication) -> Iterator[Callable[[FakeBackend, SettingsStore], MainWindow]]:
+def dressed_first() -> None:
+    """For tests of sizes and places: the window is built under its style sheet, as the program does it."""
+
+
+@pytest.fixture
+def make_window(
+    qtbot: QtBot, qapp: QApplication, request: pytest.FixtureRequest
+) -> Iterator[Callable[[FakeBackend, SettingsStore], MainWindow]]:
     """Makes a window that has a network and shows a frame. An exception in a slot fails the test, by pytest-qt."""
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     made: list[MainWindow] = []
 
     def make(backend: FakeBackend, store: SettingsStore) -> MainWindow:
-        window = MainWindow(backend, store)
+        with nullcontext() if "dressed_first" in request.fixturenames else undressed(qapp):
+            window = MainWindow(backend, store)
         window.resize(1280, 800)
         window.show()
         window.start("sample:cat?motion=1", None, None)
@@ -50,7 +59,7 @@ def make_window(qtbot: QtBot, qapp: QApplication) -> Iterator[Callable[[FakeBack
         window.close()
         window.deleteLater()
     qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
 
 
 @pytest.fixture
@@ -58,6 +67,13 @@ def window(
     make_window: Callable[[FakeBackend, SettingsStore], MainWindow], backend: FakeBackend, store: SettingsStore
 ) -> MainWindow:
     return make_window(backend, store)
+
+
+@pytest.fixture(autouse=True)
+def widgets_gone(qapp: QApplication) -> Iterator[None]:
+    """What a test deletes is gone before the next, which would dress it anew with its own theme."""
+    yield
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -7,6 +8,7 @@ from deepvis.ui.docks import ColumnArea
 from deepvis.ui.main_window import MainWindow
 
 
+@pytest.mark.usefixtures("dressed_first")
 def test_columns_are_seen_in_their_whole_width_when_a_scroll_bar_comes(window: MainWindow, qtbot: QtBot) -> None:
     window.actions_["window.presentation"].trigger()
     QApplication.processEvents()

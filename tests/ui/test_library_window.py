@@ -56,6 +56,7 @@ def scan_status(state: str, pictures: int = 64, run_id: int = 1, **detail: Any) 
 # ---------------------------------------------------------------------------------------------------------- unit panel
 
 
+@pytest.mark.usefixtures("dressed_first")
 def test_the_unit_panel_shows_patches_values_and_classes_without_scrolling(patched: MainWindow) -> None:
     section, statistics = patched.unit_panel.patches, patched.unit_panel.statistics
     assert [patch.value for patch in section.tiles.patches] == [5.0 - rank * 0.25 for rank in range(9)]

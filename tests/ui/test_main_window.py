@@ -479,6 +479,7 @@ def test_what_is_remembered_in_a_presentation_is_the_window_before_it(window: Ma
     assert store.get(settings.LAYOUT) == layout
 
 
+@pytest.mark.usefixtures("dressed_first")
 def test_the_picture_of_the_window_is_what_qt_paints(window: MainWindow) -> None:
     picture = window_picture(window)
     expected = as_array(window.grab().toImage().convertToFormat(QImage.Format.Format_RGB32))

@@ -23,6 +23,7 @@ def show(window: MainWindow, backend: FakeBackend, *events: object) -> None:
     QApplication.processEvents()
 
 
+@pytest.mark.usefixtures("dressed_first")
 def test_a_problem_is_a_toast_that_leaves_the_focus_alone(window: MainWindow, backend: FakeBackend) -> None:
     focus = QApplication.focusWidget()
     show(window, backend, UNPLUGGED)

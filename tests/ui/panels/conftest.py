@@ -10,16 +10,16 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from deepvis.messages import ViewResult
-from deepvis.ui import theme
 from deepvis.ui.look import build_request
 from deepvis.ui.view_state import ViewState
+from tests.ui.dressing import dark
 from tests.ui.fixtures import network_info, view_result
 
 
 @pytest.fixture
 def state(qtbot: QtBot, qapp: QApplication) -> ViewState:
     """A small network is loaded, unit 5 of ``conv3`` is chosen."""
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     made = ViewState()
     made.set_network(network_info())
     made.update(layer="conv3", unit=5)

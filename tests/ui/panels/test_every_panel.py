@@ -28,6 +28,7 @@ from deepvis.ui.panels.strongest_panel import StrongestPanel
 from deepvis.ui.panels.unit_panel import UnitPanel
 from deepvis.ui.view_state import ViewState
 from deepvis.ui.views.pace import Pace
+from tests.ui.dressing import dark
 from tests.ui.fixtures import network_info
 from tests.ui.views.paints import PaintCount, Sentinel, show
 
@@ -105,7 +106,7 @@ def test_every_control_can_be_reached_with_the_keyboard(qtbot: QtBot, state: Vie
 def test_a_panel_shows_itself_without_a_network_and_without_a_result(
     qtbot: QtBot, qapp: QApplication, kind: type[QWidget]
 ) -> None:
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     panel = kind(ViewState())
     show(qtbot, panel, 400, 600)
     panel.grab()
@@ -165,4 +166,4 @@ def test_a_panel_grows_with_the_type_of_presentation_mode(
         QApplication.processEvents()
         assert panel.sizeHint().height() > before
     finally:
-        theme.apply_theme(qapp, theme.DARK)
+        dark(qapp)

@@ -28,6 +28,7 @@ from deepvis.ui.panels.gallery_list import GalleryList
 from deepvis.ui.panels.gallery_panel import GalleryPanel
 from deepvis.ui.settings_store import SettingsStore
 from deepvis.ui.views.comparison_view import ComparisonView
+from tests.ui.dressing import dark
 from tests.ui.fixtures import FakeBackend, network_info
 from tests.ui.gallery_entries import NOW, content, entry, on_disk, picture
 from tests.ui.panels.test_every_panel import controls
@@ -36,7 +37,7 @@ from tests.ui.views.paints import show
 
 @pytest.fixture
 def panel(qtbot: QtBot, qapp: QApplication) -> GalleryPanel:
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     made = GalleryPanel()
     show(qtbot, made, 340, 420)
     return made
@@ -193,7 +194,7 @@ def test_what_is_cancelled_or_not_saved_is_marked(qapp: QApplication, palette: t
     assert gallery_text.state_text(entry(2)) == "not saved"
     assert gallery_text.state_text(entry(3, "somewhere")) == ""
     assert "after step 12 of 40" in gallery_text.tooltip(cancelled, NOW)
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
 
 
 def test_an_entry_is_dragged_out_as_its_file(panel: GalleryPanel, tmp_path: Path) -> None:
@@ -582,7 +583,7 @@ def test_viewer_and_comparison_are_painted_in_every_theme_and_size(
         assert not part.grab().isNull()
         own = [control for control in controls(part) if isinstance(control, QWidget)]
         assert all(control.accessibleName() for control in own)
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
 
 
 def test_titles_leave_the_pictures_free(qtbot: QtBot) -> None:

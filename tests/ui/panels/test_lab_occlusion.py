@@ -11,17 +11,17 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from deepvis.colormaps import DIVERGING, color_table
-from deepvis.ui import theme
 from deepvis.ui.panels.occlusion_maps import OcclusionMaps
 from deepvis.ui.panels.occlusion_view import OcclusionView
 from deepvis.ui.views.numbers import format_percent, format_value
 from tests.ui import occlusion_run as script
+from tests.ui.dressing import dark
 from tests.ui.views.paints import PaintCount, show
 
 
 @pytest.fixture
 def view(qtbot: QtBot, qapp: QApplication) -> OcclusionView:
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     made = OcclusionView()
     show(qtbot, made, 700, 320)
     return made

@@ -71,6 +71,7 @@ def test_the_lab_is_hidden_until_it_is_opened_and_then_has_the_focus(window: Mai
     assert window.docks.lab.isHidden()
 
 
+@pytest.mark.usefixtures("dressed_first")
 def test_the_lab_stands_below_everything_and_leaves_room_for_the_mosaic(panel: RunPanel, window: MainWindow) -> None:
     lab = window.docks.lab.geometry()
     assert lab.width() == window.width()
@@ -120,6 +121,7 @@ def test_a_picture_that_is_dropped_on_the_row_is_used_and_nothing_else_is(panel:
 
 
 @pytest.mark.parametrize("name", ["occlusion", "deepdream", "inversion", "fooling", "patch_scan"])
+@pytest.mark.usefixtures("dressed_first")
 def test_the_picture_s_row_is_in_line_with_the_options_below_it(panel: RunPanel, window: MainWindow, name: str) -> None:
     other = window.lab.show_run(name)
     QApplication.processEvents()
@@ -138,6 +140,7 @@ def test_the_picture_s_row_is_in_line_with_the_options_below_it(panel: RunPanel,
     assert len({left(each) for each in (*names, other.input._name)}) == 1
 
 
+@pytest.mark.usefixtures("dressed_first")
 def test_what_gets_the_focus_from_outside_the_form_comes_into_sight(panel: RunPanel, window: MainWindow) -> None:
     other = window.lab.show_run("class_image")
     other.form.more.setChecked(True)
@@ -288,6 +291,7 @@ def test_a_run_that_fails_leaves_the_one_before_it_on_show(panel: RunPanel, back
     assert panel.controls.start.isEnabled()
 
 
+@pytest.mark.usefixtures("dressed_first")
 def test_the_form_and_the_buttons_stay_where_they_are_all_the_time(panel: RunPanel, backend: FakeBackend) -> None:
     controls = panel.controls
     parts = (

@@ -15,13 +15,14 @@ from deepvis.ui import theme
 from deepvis.ui.panels.map_panel import MapPanel
 from deepvis.ui.panels.map_side import count_text
 from deepvis.ui.panels.network_fields import Offer
+from tests.ui.dressing import dark
 from tests.ui.map_contents import CLASSES, COUNT, FOLDER, MAP_OPTIONS, map_content, map_pictures
 
 
 @pytest.fixture
 def panel(qtbot: QtBot, qapp: QApplication) -> MapPanel:
     """No map yet; a network is loaded."""
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     made = MapPanel()
     qtbot.addWidget(made)
     made.resize(1100, 640)

@@ -6,13 +6,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
-from deepvis.ui import theme
 from deepvis.ui.panels.search_field import SearchField
+from tests.ui.dressing import dark
 
 
 @pytest.fixture
 def field(qtbot: QtBot, qapp: QApplication) -> SearchField:
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     made = SearchField("Search", "What is looked at")
     qtbot.addWidget(made)
     made.show()

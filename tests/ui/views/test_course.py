@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from deepvis.ui import theme
 from deepvis.ui.views.course import Course, thinned
 from deepvis.ui.views.course_view import CourseView
+from tests.ui.dressing import dark
 from tests.ui.views.paints import grabbed, show
 
 
@@ -26,7 +27,7 @@ def course(steps: int = 10, **values: object) -> Course:
 
 @pytest.fixture
 def view(qtbot: QtBot, qapp: QApplication) -> CourseView:
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     made = CourseView(placeholder="nothing yet")
     show(qtbot, made, 280, 140)
     return made

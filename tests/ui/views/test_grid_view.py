@@ -14,13 +14,14 @@ from deepvis.messages import GridRequest, GridResult
 from deepvis.ui import theme
 from deepvis.ui.views.grid_view import GridView
 from deepvis.ui.views.mosaic import unit_tile
+from tests.ui.dressing import dark
 from tests.ui.fixtures import LAYERS, conv, grid_result
 from tests.ui.views.paints import PaintCount, click, grabbed, show
 
 
 @pytest.fixture
 def view(qtbot: QtBot, qapp: QApplication) -> GridView:
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     made = GridView()
     show(qtbot, made, 640, 480)
     return made
@@ -212,4 +213,4 @@ def test_another_theme_redraws_the_gaps(view: GridView, qapp: QApplication) -> N
         gap = grabbed(view)[round(rect.center().y()), round(rect.right())]
         assert tuple(gap) == QColor(theme.LIGHT.window).getRgb()[:3]
     finally:
-        theme.apply_theme(qapp, theme.DARK)
+        dark(qapp)

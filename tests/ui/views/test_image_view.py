@@ -7,16 +7,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from deepvis.ui import theme
 from deepvis.ui.views.image_view import ImageView
 from deepvis.ui.views.picture import Picture
+from tests.ui.dressing import dark
 from tests.ui.fixtures import photograph
 from tests.ui.views.paints import PaintCount, click, grabbed, show
 
 
 @pytest.fixture
 def view(qtbot: QtBot, qapp: QApplication) -> ImageView:
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     made = ImageView(placeholder="Open a picture")
     show(qtbot, made, 300, 200)
     return made

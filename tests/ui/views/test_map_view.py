@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from deepvis.map_layout import class_colors
-from deepvis.ui import theme
 from deepvis.ui.views.map_camera import MOST_ZOOM, Bounds, MapCamera
 from deepvis.ui.views.map_dots import MARGIN, DotCanvas
 from deepvis.ui.views.map_live import LivePoint
@@ -18,6 +17,7 @@ from deepvis.ui.views.map_names import class_names, inside_polygon
 from deepvis.ui.views.map_painting import free_place
 from deepvis.ui.views.map_tiles import choose
 from deepvis.ui.views.map_view import MapView
+from tests.ui.dressing import dark
 from tests.ui.map_contents import CLASSES, COUNT, map_content
 from tests.ui.views.paints import show
 
@@ -25,7 +25,7 @@ from tests.ui.views.paints import show
 @pytest.fixture
 def view(qtbot: QtBot, qapp: QApplication) -> MapView:
     """A small map, seen as a whole."""
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     made = MapView()
     show(qtbot, made, 640, 480)
     content = map_content()

@@ -13,12 +13,13 @@ from deepvis.ui import theme
 from deepvis.ui.views.correlation_view import CorrelationView
 from deepvis.ui.views.patch_tiles import PatchTiles
 from deepvis.ui.views.value_bars import ValueBars
+from tests.ui.dressing import dark
 from tests.ui.library_shelf import patch
 
 
 @pytest.fixture
 def tiles(qtbot: QtBot, qapp: QApplication) -> PatchTiles:
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     made = PatchTiles()
     qtbot.addWidget(made)
     made.resize(308, made.heightForWidth(308))
@@ -88,7 +89,7 @@ def correlation() -> LayerCorrelation:
 
 @pytest.fixture
 def view(qtbot: QtBot, qapp: QApplication, correlation: LayerCorrelation) -> CorrelationView:
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     made = CorrelationView()
     qtbot.addWidget(made)
     made.resize(400, 300)
@@ -122,7 +123,7 @@ def test_hover_tells_the_pair_and_a_click_chooses_the_unit(view: CorrelationView
 
 
 def test_bars_share_one_scale_and_tell_their_values(qtbot: QtBot, qapp: QApplication) -> None:
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     bars = ValueBars("all pictures")
     qtbot.addWidget(bars)
     bars.set_values([("kite", 4.0), ("owl", 2.0)], 1.0)
