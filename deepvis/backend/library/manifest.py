@@ -14,6 +14,7 @@ import numpy.typing as npt
 from deepvis.backend.atomic_file import atomic
 from deepvis.backend.library.errors import LibraryError
 from deepvis.backend.library.lock import LOCK
+from deepvis.backend.library.strongest import Strongest
 from deepvis.backend.preprocessing import Preprocessing
 from deepvis.messages import Fit, NetworkSpec, ReceptiveField, Size
 
@@ -56,6 +57,7 @@ class Manifest:
     fit : ``crop`` or ``stretch``.
     set_spec, set_title, set_fingerprint, total : the set of pictures; ``set_spec`` is empty for one in memory.
     classes : of the set, or none.
+    photographs : of which photograph each picture is a crop; empty: each is a photograph of its own.
     layers : what was recorded, in the order of the forward pass.
     top : patches a unit.
     feature_layer, feature_size : where the features come from, and how long they are; empty and 0: there are none.
@@ -80,6 +82,7 @@ class Manifest:
     network_spec: NetworkSpec | None = None
     network_labels: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    photographs: tuple[int, ...] = ()
     feature_layer: str = ""
     feature_size: int = 0
     thumbnails: bool = True
@@ -104,6 +107,11 @@ class Manifest:
         """Pictures in the blocks that are True, bool (blocks,); the last block may be shorter."""
         missing = self.blocks * self.block - self.total
         return int(done.sum()) * self.block - (missing if len(done) and bool(done[-1]) else 0)
+
+    def empty_strongest(self) -> Strongest:
+        """No place taken yet."""
+        photographs = np.array(self.photographs, np.int32) if self.photographs else None
+        return Strongest.empty(self.units, self.top, photographs)
 
     def slices(self) -> dict[str, slice]:
         """Where the units of each layer lie in arrays over the units of all layers."""
@@ -162,6 +170,7 @@ def _from_facts(facts: dict[str, Any]) -> Manifest:
     values["layers"] = tuple(_layer(each) for each in facts["layers"])
     values["network_labels"] = tuple(facts.get("network_labels", ()))
     values["classes"] = tuple(facts.get("classes", ()))
+    values["photographs"] = tuple(facts.get("photographs", ()))
     if facts.get("network_spec") is not None:
         values["network_spec"] = NetworkSpec(**_tuples(facts["network_spec"]))
     found = Manifest(**values)
@@ -181,6 +190,9 @@ def _check(manifest: Manifest) -> None:
             raise ValueError(f"{name} is {getattr(manifest, name)!r}")
     if not isinstance(manifest.options, Mapping) or not isinstance(manifest.created, int | float):
         raise ValueError("options or created are of another type")
+    photographs = manifest.photographs
+    if photographs and (len(photographs) != manifest.total or not all(isinstance(each, int) for each in photographs)):
+        raise ValueError(f"photographs names {len(photographs)} of {manifest.total} pictures")
     if manifest.fit not in ("crop", "stretch") or not manifest.layers:
         raise ValueError(f"fit is {manifest.fit!r}, with {len(manifest.layers)} layers")
     if any(not isinstance(layer.channels, int) or not isinstance(layer.exponent, int) for layer in manifest.layers):

@@ -133,6 +133,7 @@ class Scan:
             set_fingerprint=source.fingerprint,
             total=len(source),
             classes=tuple(source.classes),
+            photographs=() if source.photographs is None else tuple(source.photographs.tolist()),
             layers=found.layers,
             top=options.top,
             feature_layer=found.feature_layer,

@@ -74,7 +74,7 @@ class State:
         units, classes = manifest.units, len(manifest.classes)
         return cls(
             done=np.zeros(manifest.blocks, np.bool_),
-            strongest=Strongest.empty(units, manifest.top),
+            strongest=manifest.empty_strongest(),
             counted=np.zeros(units, np.int64),
             mean_sums=np.zeros(units, np.int64),
             maximum_sums=np.zeros(units, np.int64),
@@ -181,7 +181,8 @@ def load_state(path: Path, manifest: Manifest, *, mapped: bool) -> State:
         arrays = {name: read_array(path / f"{name}.npy", *shape, mapped=mapped) for name, shape in shapes.items()}
         if not classes:
             arrays |= {"class_counts": np.zeros(0, np.int64), "class_sums": np.zeros((0, units), np.int64)}
-        strongest = Strongest(arrays.pop("values"), arrays.pop("pictures"), arrays.pop("positions"))
+        photographs = manifest.empty_strongest().photographs
+        strongest = Strongest(arrays.pop("values"), arrays.pop("pictures"), arrays.pop("positions"), photographs)
         missing = None
         if (path / f"{_CLASS_MISSING}.npy").exists():
             missing = read_array(path / f"{_CLASS_MISSING}.npy", (classes, units), np.int32, mapped=mapped)

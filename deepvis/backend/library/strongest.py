@@ -1,4 +1,9 @@
-"""The k largest activations of each unit, one a picture, the same in whatever order the pictures come."""
+"""The k largest activations of each unit, one a picture or photograph, the same in whatever order the pictures come.
+
+Where pictures are crops of one photograph, the strongest of them stands for all: they overlap, and would show nearly
+the same patch again and again. A photograph's maximum that k others outdo stays outdone, since theirs can only grow, so
+that k places a unit suffice, whichever pictures come first and however they are shared among processes.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +28,22 @@ class Strongest:
     values : float32 (U, k), -inf where a place is empty.
     pictures : int32 (U, k), -1 where it is empty.
     positions : int32 (U, k, 2), row and column in the map.
+    photographs : int32 (N,), of which photograph each picture of the set is; None: each is one of its own.
     """
 
     values: FloatArray
     pictures: Int32Array
     positions: Int32Array
+    photographs: Int32Array | None = None
 
     @classmethod
-    def empty(cls, units: int, top: int) -> Strongest:
+    def empty(cls, units: int, top: int, photographs: Int32Array | None = None) -> Strongest:
         """No picture yet."""
         return cls(
             np.full((units, top), _LOWEST),
             np.full((units, top), -1, np.int32),
             np.zeros((units, top, 2), np.int32),
+            photographs,
         )
 
     def wanted(self, values: FloatArray, pictures: Int32Array, units: slice) -> npt.NDArray[np.bool_]:
@@ -58,7 +66,7 @@ class Strongest:
         level = (values == last_value) & (pictures[:, None] < last_picture)
         wanted: npt.NDArray[np.bool_] = better | level
         top = self.values.shape[1]
-        if len(pictures) > top and int(wanted.sum()) > top * values.shape[1]:
+        if self.photographs is None and len(pictures) > top and int(wanted.sum()) > top * values.shape[1]:
             # Of one unit no more than k can stay; in the first blocks this saves most of the search for positions.
             order = np.argsort(_keys(np.where(wanted, values, _LOWEST), pictures[:, None]), axis=0)
             weak = order[: len(pictures) - top]
@@ -95,10 +103,24 @@ class Strongest:
         pictures = np.concatenate([self.pictures[units], new.pictures], 1)
         positions = np.concatenate([self.positions[units], new.positions], 1)
         top = self.values.shape[1]
+        if self.photographs is not None:
+            again = _again(_keys(values, pictures), np.where(pictures < 0, -1, self.photographs[pictures]))
+            values[again], pictures[again], positions[again] = _LOWEST, -1, 0
         order = np.argsort(_keys(values, pictures), axis=1)[:, ::-1][:, :top]
         self.values[units] = np.take_along_axis(values, order, 1)
         self.pictures[units] = np.take_along_axis(pictures, order, 1)
         self.positions[units] = np.take_along_axis(positions, order[:, :, None], 1)
+
+
+def _again(keys: npt.NDArray[np.int64], photographs: Int32Array) -> npt.NDArray[np.bool_]:
+    """bool (U, m): places of which another has the same photograph and a larger key; -1 is no photograph."""
+    order = np.lexsort((-keys, photographs), axis=1)
+    ordered = np.take_along_axis(photographs, order, 1)
+    repeated = np.zeros(order.shape, np.bool_)
+    repeated[:, 1:] = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
+    found = np.empty_like(repeated)
+    np.put_along_axis(found, order, repeated, axis=1)
+    return found
 
 
 def _keys(values: FloatArray, pictures: Int32Array) -> npt.NDArray[np.int64]:

@@ -34,7 +34,9 @@ _SMALLEST = 48
 class SampleSet(PictureSet):
     """Square crops of the sample photographs at three scales, some hundred, labelled by photograph.
 
-    The whole photograph by its shorter side, halves that overlap by half, and quarters side by side.
+    The whole photograph by its shorter side, halves that overlap by half, and quarters side by side. Since they
+    overlap, a scan keeps of every unit the strongest patch of each photograph, and not those of the same place in
+    several crops.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class SampleSet(PictureSet):
         names = list(photographs)
         self.titles = [f"{names[place]}, {side} px at {top}, {left}" for place, top, left, side in self._crops]
         self.labels = np.array([place for place, *_ in self._crops], dtype=np.int32)
+        self.photographs = self.labels
         self.fingerprint = hashlib.sha256("\n".join(self.titles).encode()).hexdigest()[:16]
         self._decoded: tuple[int, UInt8Array] | None = None
 

@@ -32,6 +32,7 @@ class PictureSet(ABC):
         Characters that cannot be printed are escaped.
     labels : int32 (N,) indices into ``classes``; -1 where a picture has none.
     classes : names of the classes, empty where the set names none.
+    photographs : int32 (N,), of which photograph each picture is a crop; None: each is a photograph of its own.
     fingerprint : sixteen hexadecimal digits that change when pictures are added, removed, renamed or of another size.
     notes : sentences about what was left out, such as folders that may not be read.
     """
@@ -41,6 +42,7 @@ class PictureSet(ABC):
     titles: Sequence[str] = ()
     labels: npt.NDArray[np.int32] = np.zeros(0, dtype=np.int32)
     classes: tuple[str, ...] = ()
+    photographs: npt.NDArray[np.int32] | None = None
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
 

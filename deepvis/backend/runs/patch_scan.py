@@ -21,7 +21,9 @@ class PatchScan:
     """Go through a set of pictures and keep of every unit the strongest patches and its statistics, as a library.
 
     ``steps(net, pictures)`` takes anything that :func:`deepvis.backend.picture_sets.open_set` takes. Pictures are
-    worked on in blocks of 32, of which as many go through the network in one step as is good for memory and speed.
+    worked on in blocks of 32, of which as many go through the network in one step as is good for memory and speed. A
+    picture has one place at most among a unit's strongest patches; of the sample photographs, which are gone through
+    as crops that overlap, a photograph has.
     ``update.step`` counts pictures. ``update.metrics``: ``pictures`` (scanned so far), ``skipped`` (of these, which
     could not be read), ``pictures_per_second``. ``update.image``: the strongest patches so far of a few units.
     ``update.detail``: ``library``, the folder as text, and ``revision``, which grows when there is more to read in it.

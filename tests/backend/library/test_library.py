@@ -202,6 +202,48 @@ def test_the_strongest_are_the_same_in_any_order_and_when_merged() -> None:
             assert parts[0].positions[unit, :places, 0].tolist() == [2 * i for i in expected[unit]]
 
 
+def test_of_one_photographs_pictures_the_strongest_alone_has_a_place_in_any_order_and_when_merged() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.integers(-30, 30, (200, 6)).astype(np.float32)
+    values[:, 3] = np.nan
+    values[:, 4] = np.where(rng.random(200) < 0.98, -np.inf, 1)
+    values[:, 5] = rng.integers(0, 2, 200)  # the same value again and again
+    photographs = rng.integers(0, 9, 200).astype(np.int32)
+    photographs[:100] = 0
+    found = []
+    for _ in range(5):
+        parts = [Strongest.empty(6, 4, photographs) for _ in range(3)]
+        for number, chosen in enumerate(_rounds(rng, values)):
+            part = parts[number % 3]
+            pictures = np.sort(chosen).astype(np.int32)
+            units, rows = np.nonzero(part.wanted(values[pictures], pictures, slice(0, 6)).T)
+            positions = np.stack([pictures[rows] * 2, units], 1).astype(np.int32)
+            part.add(units, values[pictures[rows], units], pictures[rows], positions)
+        parts[0].merge(parts[1])
+        parts[0].merge(parts[2])
+        found.append([parts[0].values.tobytes(), parts[0].pictures.tobytes(), parts[0].positions.tobytes()])
+    assert all(each == found[0] for each in found)
+    for unit in range(6):
+        best: dict[int, int] = {}
+        for index in sorted((i for i in range(200) if values[i, unit] > -np.inf), key=lambda i: (-values[i, unit], i)):
+            best.setdefault(int(photographs[index]), index)
+        expected = (list(best.values()) + [-1] * 4)[:4]
+        assert parts[0].pictures[unit].tolist() == expected
+
+
+def test_patches_of_the_sample_photographs_are_of_one_photograph_each(tmp_path: Path) -> None:
+    pytest.importorskip("skimage")
+    net = colour_network()
+    *_, last = runs.PatchScan(folder=str(tmp_path), workers=0, top=5).steps(net, "samples:")
+    library = Library(last.detail["library"])
+    for name in library.layers:
+        record = library.layer(name)
+        shown = np.where(record.pictures >= 0, library.labels[record.pictures], -1 - np.arange(5))
+        assert all(len(set(row)) == 5 for row in shown.tolist())
+        maxima = record.sample_maxima.max(0)
+        assert np.array_equal(record.maximum, maxima), "what all crops come to is as it was"
+
+
 def test_sums_are_the_same_to_the_bit_in_any_order_and_as_exact_as_single_precision() -> None:
     rng = np.random.default_rng(1)
     values = (rng.standard_normal((5000, 3)) * (1, 1e-3, 300)).astype(np.float32)
