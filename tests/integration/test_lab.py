@@ -13,20 +13,21 @@ from pytestqt.qtbot import QtBot
 from deepvis.messages import NetworkSpec
 from deepvis.options import option_values, options_of
 from deepvis.session import Session
-from deepvis.ui import theme
 from deepvis.ui.main_window import MainWindow
 from deepvis.ui.panels.network_fields import Offer
 from deepvis.ui.panels.option_form import OptionForm
 from deepvis.ui.settings_store import SettingsStore
+from tests.ui.dressing import dark, undressed
 from tests.ui.fixtures import LABELS, LAYERS
 from tests.ui.occlusion_run import RUN_OPTIONS
 
 
 @pytest.fixture
 def live(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[MainWindow]:
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     session = Session()
-    window = MainWindow(session, SettingsStore(tmp_path / "s.ini"))
+    with undressed(qapp):
+        window = MainWindow(session, SettingsStore(tmp_path / "s.ini"))
     session.start()
     window.resize(1280, 900)
     window.show()
@@ -80,7 +81,7 @@ def test_an_occlusion_run_fills_in_is_shown_saved_and_can_fail(live: MainWindow,
 def test_every_form_and_every_preset_makes_options_that_the_run_accepts(qtbot: QtBot, qapp: QApplication) -> None:
     from deepvis.backend.runs import registry
 
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     for run in registry().values():
         form = OptionForm()
         qtbot.addWidget(form)

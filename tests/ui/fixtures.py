@@ -226,8 +226,9 @@ def layer_values(layer: Layer) -> FloatMaps:
     return feature_maps(layer.channels, layer.size[0])
 
 
-def back_result(layer: str, unit: int, rule: Rule = "guided", view: Any = "raw", size: int = 128) -> BackResult:
-    """Edges of the photograph in one direction, as a back-projection looks: signed colours around mid grey."""
+@lru_cache(maxsize=512)
+def edges_of(unit: int, size: int) -> tuple[FloatMaps, UInt8Array, float]:
+    """Edges of the photograph in one direction, as they are, as a picture around mid grey, and the largest."""
     photo = photograph()
     side = min(photo.shape[:2])
     square = photo[:side, (photo.shape[1] - side) // 2 :][:, :side]
@@ -238,11 +239,18 @@ def back_result(layer: str, unit: int, rule: Rule = "guided", view: Any = "raw",
     scale = float(np.abs(edges).max())
     picture = np.full((size, size, 4), 255, np.uint8)
     picture[:, :, :3] = np.round(127.5 + 127.5 * edges[:, :, ::-1] / scale)
+    edges.flags.writeable = picture.flags.writeable = False
+    return edges, picture, scale
+
+
+def back_result(layer: str, unit: int, rule: Rule = "guided", view: Any = "raw", size: int = 128) -> BackResult:
+    """Edges of the photograph in one direction, as a back-projection looks: signed colours around mid grey."""
+    edges, picture, scale = edges_of(unit, size)
     histogram = None
     if view == "histogram":
         counts, bounds = np.histogram(edges, 48)
         histogram = (counts.astype(np.float32), bounds.astype(np.float32))
-    return BackResult(layer, unit, rule, view, picture, scale, "", histogram)
+    return BackResult(layer, unit, rule, view, picture.copy(), scale, "", histogram)
 
 
 def unit_result(layer: Layer, request: Any) -> UnitResult:
