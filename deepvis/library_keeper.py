@@ -234,9 +234,10 @@ class LibraryKeeper:
         for rank in range(places(record, unit)):
             where = (int(record.pictures[unit, rank]), *map(int, record.positions[unit, rank]))
             key = (str(library.folder), library.created, layer, unit, where, rule, view)
-            known = self._backs.get(key)
+            # In one operation each: the engine's thread adds to these, and lets the oldest go.
+            known = self._backs.pop(key, None)
             if known is not None:
-                self._backs.move_to_end(key)
+                self._backs[key] = known
                 if known.rank != rank:
                     known = PatchBack(
                         known.folder, layer, unit, rank, rule, known.pixels, known.scale, known.note

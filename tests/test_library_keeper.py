@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from deepvis.messages import (
     LayerPatches,
     LibrariesChanged,
     LibraryInfo,
+    PatchBack,
     PatchExport,
     Problem,
     RunStatus,
@@ -223,6 +225,27 @@ def test_another_unit_takes_the_turn_of_back_projections_that_are_under_way(stag
     stage.until(lambda: stage.of(UnitStatistics))
     # Neither goes on before it is answered.
     assert len(stage.asked) == 2
+
+
+class Evicting(OrderedDict[Any, Any]):
+    """Back-projections of which the engine's thread lets one go as soon as it was looked up."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return self.pop(key, default)
+
+
+def test_a_back_projection_that_is_let_go_of_while_it_is_looked_up_is_shown_all_the_same(stage: Stage) -> None:
+    stage.keeper.want_backs(NETWORK, "conv4", 2, "guided", "raw")
+    for rank in range(TOP):
+        stage.until(lambda rank=rank: len(stage.asked) == rank + 1)
+        then = stage.asked[rank][1]
+        then(PatchBack("/libraries/two", "conv4", 2, rank, "guided", np.zeros((2, 2, 3), np.uint8), 1.0, ""))
+    stage.until(lambda: len(stage.of(PatchBack)) == TOP)
+    stage.keeper._backs = Evicting(stage.keeper._backs)
+    stage.keeper.want_backs(NETWORK, "conv4", 2, "guided", "raw")
+    stage.until(lambda: len(stage.of(PatchBack)) == 2 * TOP or stage.of(Problem))
+    assert stage.of(Problem) == []
+    assert len(stage.asked) == TOP
 
 
 def test_back_projections_of_another_network_are_not_computed(stage: Stage) -> None:
