@@ -15,10 +15,10 @@ import torch
 from deepvis.backend.network import Network
 from deepvis.messages import Precision, Size, UInt8Array
 
-BUDGET = 3.0
+BUDGET = 2.0
 """Seconds after which measuring begins nothing more, however little is known by then."""
 
-_QUICKENING = 1.5
+_QUICKENING = 1.0
 """Seconds after which no more is begun to find out whether packed weights are faster."""
 
 _RACE = 0.5
