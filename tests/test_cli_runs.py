@@ -85,7 +85,7 @@ class Fade:
                     facts={"target": index, "reached": True},
                     arrays={"values": faded},
                 )
-            note = "the gradient was 0" if step > 1 else ""
+            note = "the gradient was 0; choose another layer" if step > 1 else ""
             yield RunUpdate(step, self.steps_count, picture, metrics, result, note=note)
 
 
@@ -253,7 +253,7 @@ def test_a_run_leaves_what_was_asked_for_and_can_be_repeated_from_it(
     captured = capsys.readouterr()
     assert captured.out.startswith(f"{out}: class 3, brightness ")
     assert "3 steps" in captured.out
-    assert captured.err.count("deepvis: the gradient was 0\n") == 1
+    assert captured.err.count("deepvis: the gradient was 0; choose another layer\n") == 1
     names = {"out.png", "out.json", "out.npz", "out-before.png", "out-10-difference.png", "picture.png"}
     assert {path.name for path in tmp_path.iterdir()} == names
 

@@ -78,11 +78,12 @@ def make_steps(
             course.add(update)
             if film is not None:
                 film.add(update)
-            for note in filter(None, update.note.split("; ")):
-                if note not in course.told:
-                    course.told.add(note)
-                    display.close()
-                    say(note)
+            # A step may have several notes, of which some were told before; what belongs together stays so.
+            new = [note for note in filter(None, update.note.split("; ")) if note not in course.told]
+            if new:
+                course.told.update(new)
+                display.close()
+                say("; ".join(new))
             share = update.step / max(update.total, 1)
             display.update(job.title, _stage(update), share)
             result = update.result if update.result is not None else result

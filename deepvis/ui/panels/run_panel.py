@@ -339,7 +339,7 @@ class RunPanel(QWidget):
         if status.id != self._shown_id:
             self._note = ""
         self._shown_id = status.id
-        self._note = status.update.note or self._note
+        self._note = sentence(status.update.note) or self._note
         self.view.show_update(status.update)
         self.controls.course.show_course(self._courses.get(status.id))
         self.controls.say(self._error, self._note)
