@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import Programs, directories
+
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # The networks of the tests are so small that a second thread costs more than it does, several times as much where
 # something else runs beside it: then each waits for the other at every layer.
@@ -21,8 +23,16 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 def own_directories(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings, caches and downloads of a test go to a folder of its own, never to the person's."""
     home = tmp_path_factory.mktemp("home")
-    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "TORCH_HOME"):
-        monkeypatch.setenv(name, str(home / name.lower()))
+    for name, folder in directories(home).items():
+        monkeypatch.setenv(name, folder)
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
+    """Starts programs that run side by side; what still runs after the module's tests is ended."""
+    made = Programs(tmp_path_factory.mktemp("home"))
+    yield made
+    made.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.programs import Program, Programs
+
 pytest.importorskip("skimage")
 RANDOM = ("--model", "tinynet", "--weights", "random", "--device", "cpu", "--precision", "fp32")
 
+WRONG = {
+    "no-such-picture.png": ["no-such-picture.png"],
+    "Did you mean conv3": ["sample:cat", "--layer", "conv33"],
+    "units 0 to 127": ["sample:cat", "--layer", "conv3", "--unit", "4000"],
+}
+"""What the program says, and the words that it says it to."""
 
-def snapshot(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "deepvis", "snapshot", *words]
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=280)
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("snapshots")
 
 
-def test_the_whole_window_becomes_one_picture(tmp_path: Path) -> None:
-    out = tmp_path / "view.png"
-    done = snapshot("sample:cat", "-o", str(out), *RANDOM, "--layer", "conv3", "--unit", "37", "--size", "800x1200")
+@pytest.fixture(scope="module")
+def refusals(programs: Programs, out: Path) -> dict[str, Program]:
+    """Programs that cannot do what they are asked for, by what they say, begun at the same time."""
+    return {
+        said: programs.start("-m", "deepvis", "snapshot", *words, "-o", str(out / f"wrong{number}.png"), *RANDOM)
+        for number, (said, words) in enumerate(WRONG.items())
+    }
+
+
+def test_the_whole_window_becomes_one_picture(programs: Programs, out: Path) -> None:
+    words = ("sample:cat", "-o", str(out / "view.png"), "--layer", "conv3", "--unit", "37", "--size", "800x1200")
+    done = programs.start("-m", "deepvis", "snapshot", *words, *RANDOM).ended()
     assert done.returncode == 0, done.stderr
-    with Image.open(out) as image:
+    with Image.open(out / "view.png") as image:
         assert image.size == (1200, 800)
         facts = json.loads(image.text["deepvis"])  # type: ignore[attr-defined]
         pixels = np.asarray(image.convert("RGB"))
@@ -33,17 +49,10 @@ def test_the_whole_window_becomes_one_picture(tmp_path: Path) -> None:
     assert pixels.mean() < 100, "the theme is dark"
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["no-such-picture.png"], "no-such-picture.png"),
-        (["sample:cat", "--layer", "conv33"], "Did you mean conv3"),
-        (["sample:cat", "--layer", "conv3", "--unit", "4000"], "units 0 to 127"),
-    ],
-)
-def test_what_cannot_be_shown_is_one_line(tmp_path: Path, words: list[str], message: str) -> None:
-    done = snapshot(*words, "-o", str(tmp_path / "view.png"), *RANDOM)
+@pytest.mark.parametrize(("number", "said"), list(enumerate(WRONG)))
+def test_what_cannot_be_shown_is_one_line(refusals: dict[str, Program], out: Path, number: int, said: str) -> None:
+    done = refusals[said].ended()
     assert done.returncode == 1
-    assert message in done.stderr
+    assert said in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "view.png").exists()
+    assert not (out / f"wrong{number}.png").exists()

@@ -16,12 +16,14 @@ from pytestqt.qtbot import QtBot
 
 from deepvis.messages import NetworkSpec
 from deepvis.session import Session
-from deepvis.ui import theme
 from deepvis.ui.main_window import MainWindow
 from deepvis.ui.settings_store import SettingsStore
+from tests.programs import Program, Programs
+from tests.ui.dressing import dark
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_DISPLAY = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+OFFSCREEN = {"QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": str(ROOT)}
 
 RUN = """
 import sys
@@ -57,35 +59,52 @@ QTimer.singleShot(200, lambda: print("open", flush=True))
 sys.exit(run(LiveOptions(source="pattern", settings_path=sys.argv[1])))
 """
 
+DISPLAYS: tuple[dict[str, str], ...] = ({}, {"DISPLAY": ":9973"}, {"WAYLAND_DISPLAY": "none-such"})
+DELAYS = (0, 60, 1500)
+"""Milliseconds after which a window is closed."""
 
-def environment(**changes: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in WITHOUT_DISPLAY}
-    return kept | {"PYTHONPATH": str(ROOT)} | changes
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("settings")
 
 
-def python(code: str, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        env=environment(**changes), capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def displayless(programs: Programs, folder: Path) -> list[Program]:
+    """Without each of the displays, begun at the same time."""
+    words = ("-c", RUN, str(folder / "none.ini"))
+    return [programs.start(*words, without=WITHOUT_DISPLAY, PYTHONPATH=str(ROOT), **each) for each in DISPLAYS]
+
+
+@pytest.fixture(scope="module")
+def closing(programs: Programs, folder: Path) -> dict[int, Program]:
+    """Each that closes its window after so many milliseconds, begun at the same time."""
+    return {
+        delay: programs.start(
+            *("-c", RUN_AND_CLOSE, str(folder / f"{delay}.ini"), str(delay)), without=WITHOUT_DISPLAY, **OFFSCREEN
+        )
+        for delay in DELAYS
+    }
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only there a display can be missing")
-@pytest.mark.parametrize("display", [{}, {"DISPLAY": ":9973"}, {"WAYLAND_DISPLAY": "none-such"}])
-def test_without_a_display_one_line_names_the_way_out(tmp_path: Path, display: dict[str, str]) -> None:
-    done = python(RUN, str(tmp_path / "s.ini"), **display)
+@pytest.mark.parametrize("number", range(len(DISPLAYS)), ids=["none", "x11", "wayland"])
+def test_without_a_display_one_line_names_the_way_out(displayless: list[Program], number: int) -> None:
+    done = displayless[number].ended()
     assert done.returncode == 1
     assert done.stdout == ""
     assert len(done.stderr.strip().splitlines()) == 1
     assert "deepvis snapshot" in done.stderr
 
 
-@pytest.mark.parametrize("milliseconds", [0, 60, 1500])
-def test_the_process_ends_well_whenever_the_window_is_closed(tmp_path: Path, milliseconds: int) -> None:
-    done = python(RUN_AND_CLOSE, str(tmp_path / "s.ini"), str(milliseconds), QT_QPA_PLATFORM="offscreen")
+@pytest.mark.parametrize("milliseconds", DELAYS)
+def test_the_process_ends_well_whenever_the_window_is_closed(
+    closing: dict[int, Program], folder: Path, milliseconds: int
+) -> None:
+    done = closing[milliseconds].ended()
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    assert (tmp_path / "s.ini").is_file()
+    assert (folder / f"{milliseconds}.ini").is_file()
     if milliseconds == 0:
         assert done.stdout.strip() == "False"
 
@@ -95,7 +114,7 @@ def test_the_process_ends_well_whenever_the_window_is_closed(tmp_path: Path, mil
 def test_an_interrupt_closes_the_window(tmp_path: Path, kind: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", RUN_AND_SAY, str(tmp_path / "s.ini")],
-        env=environment(QT_QPA_PLATFORM="offscreen"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | OFFSCREEN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline() == "open\n"
@@ -108,7 +127,7 @@ def test_an_interrupt_closes_the_window(tmp_path: Path, kind: signal.Signals) ->
 
 @pytest.fixture
 def live(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[tuple[MainWindow, Session]]:
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     session = Session()
     window = MainWindow(session, SettingsStore(tmp_path / "s.ini"))
     window.resize(1280, 800)
