@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +13,7 @@ from PIL import Image
 from deepvis import cli, runs
 from deepvis.backend.library import Library
 from tests.backend.library.pictures import coloured_noise, write_pictures
+from tests.programs import Programs
 
 RANDOM = ("--model", "tinynet", "--weights", "random", "--device", "cpu", "--size", "32", "--workers", "0")
 
@@ -141,18 +139,18 @@ def test_every_option_is_a_word_of_the_command(capsys: pytest.CaptureFixture[str
         assert flag(item.name) in said or flag(item.name).replace("--", "--no-") in said
 
 
-def test_under_torchrun_two_processes_share_the_work_and_one_of_them_speaks(pictures: Path, tmp_path: Path) -> None:
+def test_under_torchrun_two_processes_share_the_work_and_one_of_them_speaks(
+    programs: Programs, pictures: Path, tmp_path: Path
+) -> None:
     words = ["-m", "deepvis", "scan", str(pictures), *RANDOM, "--layers", "conv2,fc", "-o"]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    started = {
+        name: programs.start(*start, *words, str(tmp_path / name), OMP_NUM_THREADS="1")
+        for name, start in (("shared", torchrun), ("alone", []))
+    }
     outputs = {}
-    for name, start in (("shared", torchrun), ("alone", [])):
-        done = subprocess.run(
-            [sys.executable, *start, *words, str(tmp_path / name)],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=240,
-        )
+    for name, program in started.items():
+        done = program.ended()
         assert done.returncode == 0, done.stderr
         outputs[name] = done.stdout.replace(str(tmp_path / name), "")
     assert outputs["shared"] == outputs["alone"]

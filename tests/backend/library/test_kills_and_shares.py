@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 
 from deepvis.backend.library import Library
 from tests.backend.library.pictures import coloured_noise, write_pictures
+from tests.programs import Program, Programs
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -29,15 +28,21 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def forked_scans(kind: str, pictures: Path, folder: Path) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.backend.library.forked_scans", kind, str(pictures), str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+@pytest.fixture(scope="module")
+def scans(
+    programs: Programs, pictures: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Program, Path]]:
+    """The programs that kill and that share scans, begun at the same time, and the folders of their libraries."""
+    started = {}
+    for kind in ("kills", "shares"):
+        folder = tmp_path_factory.mktemp(kind)
+        words = ("-m", "tests.backend.library.forked_scans", kind, str(pictures), str(folder))
+        started[kind] = (programs.start(*words, cwd=ROOT, OMP_NUM_THREADS="1"), folder)
+    return started
+
+
+def told(program: Program) -> Any:
+    done = program.ended()
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -62,16 +67,18 @@ def check_same(folder: Path, other: Path) -> None:
     assert left == [], "something half-written stays behind"
 
 
-def test_a_scan_killed_at_ten_random_moments_leaves_the_same_library(pictures: Path, tmp_path: Path) -> None:
-    told = forked_scans("kills", pictures, tmp_path)
-    assert told["kills"] == 10
-    for name in told["libraries"]:
-        check_same(tmp_path / name, tmp_path / "whole")
+def test_a_scan_killed_at_ten_random_moments_leaves_the_same_library(scans: dict[str, tuple[Program, Path]]) -> None:
+    program, folder = scans["kills"]
+    found = told(program)
+    assert found["kills"] == 10
+    for name in found["libraries"]:
+        check_same(folder / name, folder / "whole")
 
 
-def test_one_two_and_four_processes_leave_the_same_library(pictures: Path, tmp_path: Path) -> None:
-    ends = forked_scans("shares", pictures, tmp_path)
+def test_one_two_and_four_processes_leave_the_same_library(scans: dict[str, tuple[Program, Path]]) -> None:
+    program, folder = scans["shares"]
+    ends = told(program)
     assert ends["1"] + ends["2"] + ends["4"] + ends["went on"] == [0] * 9
     assert ends["died"][1] == -9
     for name in ("2", "4", "died"):
-        check_same(tmp_path / name, tmp_path / "1")
+        check_same(folder / name, folder / "1")

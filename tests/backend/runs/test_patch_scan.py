@@ -31,18 +31,27 @@ def deepvis_set(pictures: object):
     return open_set(pictures)  # type: ignore[arg-type]
 
 
+def single_answers(
+    net: Network, images: Sequence[UInt8Array], layers: Sequence[str], size: int
+) -> tuple[dict[str, list[np.ndarray]], torch.Tensor]:
+    """The layers' maps for each picture by itself, (C, H, W), and the logits (pictures, classes)."""
+    found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
+    logits = []
+    for image in images:
+        with torch.inference_mode():
+            answer, captured = net.run(net.preprocess(image, size=(size, size)), layers)
+        logits.append(answer.clone())
+        for layer in layers:
+            maps = net.arrange(captured[layer], layer)[0].numpy()
+            found[layer].append(maps.copy() if maps.ndim == 3 else maps[:, None, None].copy())
+    return found, torch.cat(logits)
+
+
 def single_maps(
     net: Network, images: Sequence[UInt8Array], layers: Sequence[str], size: int
 ) -> dict[str, list[np.ndarray]]:
     """The layers' maps for each picture by itself, (C, H, W)."""
-    found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
-    for image in images:
-        with torch.inference_mode():
-            _, captured = net.run(net.preprocess(image, size=(size, size)), layers)
-        for layer in layers:
-            maps = net.arrange(captured[layer], layer)[0].numpy()
-            found[layer].append(maps.copy() if maps.ndim == 3 else maps[:, None, None].copy())
-    return found
+    return single_answers(net, images, layers, size)[0]
 
 
 def check_layer(library: Library, name: str, maps: list[np.ndarray], labels: np.ndarray, tolerance: float) -> None:
@@ -102,9 +111,9 @@ def test_500_pictures_of_tinynet_equal_a_loop(tmp_path: Path) -> None:
     assert library.layers == layers
     assert (library.count, library.total, library.complete) == (500, 500, True)
     assert [update.step for update in updates] == [*range(8, 497, 8), 500, 500], "pictures in steps, and the result"
-    for layer, maps in single_maps(net, images, layers, 32).items():
+    found, logits = single_answers(net, images, layers, 32)
+    for layer, maps in found.items():
         check_layer(library, layer, maps, labels, 1e-4)
-    logits = torch.cat([net.forward(net.preprocess(image, size=(32, 32))) for image in images])
     assert (library.predicted == logits.argmax(1).numpy()).mean() > 0.99
     np.testing.assert_allclose(library.probability, torch.softmax(logits, 1).amax(1).numpy(), atol=1e-3)
 
@@ -122,11 +131,11 @@ def test_torchvision_networks_equal_a_loop(
     net = deepvis.load(name, device="cpu", weights="random")
     images = coloured_noise(41)
     library, _ = scanned(net, images, tmp_path, layers=layers, size=64, top=5)
-    for layer, maps in single_maps(net, images, layers, 64).items():
+    maps_of, expected = single_answers(net, images, layers, 64)
+    for layer, maps in maps_of.items():
         check_layer(library, layer, maps, np.full(41, -1), 1e-4)
     # The features times the weights of the last linear layer are the logits.
     last = net.module.get_submodule(features[1])
-    expected = torch.cat([net.forward(net.preprocess(image, size=(64, 64))) for image in images])
     assert library.feature_layer == features[0]
     found = last(torch.from_numpy(np.array(library.features)))
     torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
