@@ -151,11 +151,15 @@ class Session:
                 )
             )
             return
-        with self._lock:
-            self._engine = engine
-            waiting, self._before_ready = self._before_ready, []
-        for action in waiting:
-            action(engine)
+        while True:
+            with self._lock:
+                waiting, self._before_ready = self._before_ready, []
+                if not waiting:
+                    # Only now may anybody pass by those who waited: a newer request must not be overtaken.
+                    self._engine = engine
+                    break
+            for action in waiting:
+                action(engine)
         self._ready.set()
         if not self._closed.is_set():
             engine.run()
@@ -263,7 +267,8 @@ class Session:
             from deepvis.backend.zoo import load_spec
 
             network = load_spec(spec, self._emit, cancel)
-            network.catalogue  # noqa: B018 - made here, so that a network that fails does so before it takes over
+            # Found out here, so that a network that fails does so before it takes over, and the live view goes on.
+            network.catalogue, network.flexible, network.min_size, network.differentiable  # noqa: B018
             self._specs[network.hash] = replace(spec, device="auto", precision="auto")
         except Exception as error:
             if not cancel.is_set():

@@ -44,8 +44,8 @@ def pack(module: nn.Module, x: torch.Tensor) -> tuple[nn.Module, Packing] | None
 
     Returns
     -------
-    The twin, in evaluation mode, and its switch, or None where nothing can be packed: no such convolution, another device or type, a PyTorch
-    without oneDNN, a module that cannot be copied, or a result that differs.
+    The twin, in evaluation mode, and its switch, or None where nothing can be packed: no such convolution, another
+    device or type, a PyTorch without oneDNN, a module that cannot be copied, or a result that differs.
     """
     if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.bfloat16):
         return None
