@@ -345,6 +345,33 @@ def test_the_picture_grows_in_the_unit_panel_and_stays_with_its_unit(
     assert panel.images.tiles == ()
 
 
+def test_the_gallery_gives_way_where_a_run_s_picture_would_be_out_of_sight_and_can_be_asked_for(
+    window: MainWindow,
+) -> None:
+    lab, gallery = window.lab, window.gallery.panel
+    window.resize(1366, 768)
+    window.actions_["window.lab"].trigger()
+    QApplication.processEvents()
+    assert gallery.isVisible()
+    assert not lab.sides_button.isVisible()
+    window.resize(1024, 768)
+    QApplication.processEvents()
+    view = lab.panel.view
+    assert lab.rect().contains(view.mapTo(lab, view.rect().bottomRight()))
+    assert not gallery.isVisible()
+    QTest.mouseClick(lab.sides_button, Qt.MouseButton.LeftButton)
+    assert gallery.isVisible()
+    QTest.mouseClick(lab.sides_button, Qt.MouseButton.LeftButton)
+    assert not gallery.isVisible()
+    window.actions_["gallery.show"].trigger()
+    assert gallery.isVisible()
+    assert lab.sides_button.isChecked()
+    window.resize(1366, 768)
+    QApplication.processEvents()
+    assert gallery.isVisible()
+    assert not lab.sides_button.isVisible()
+
+
 def test_the_pictures_of_a_unit_come_into_sight_when_one_is_asked_for(
     window: MainWindow, backend: FakeBackend, qtbot: QtBot
 ) -> None:

@@ -129,7 +129,13 @@ class LabPanel(QWidget):
         )
         self.enlarge_button.setProperty("role", "flat")
         self.enlarge_button.clicked.connect(self.enlarge)
-        header = row(self.tabs, 1, self.enlarge_button)
+        self.sides_button = IconButton(
+            "", "Gallery", "Show or hide the runs that have ended (Ctrl+5)", text="Gallery", checkable=True
+        )
+        self.sides_button.setProperty("role", "flat")
+        self.sides_button.clicked.connect(self._ask_for_sides)
+        self.sides_button.hide()
+        header = row(self.tabs, 1, self.sides_button, self.enlarge_button)
         header.setContentsMargins(theme.MEDIUM, 0, theme.MEDIUM, 0)
         runs = QWidget()
         column = QVBoxLayout(runs)
@@ -143,7 +149,7 @@ class LabPanel(QWidget):
         self.splitter.addWidget(runs)
         self._sides: list[QWidget] = []
         self._divided = True
-        self._presenting = False
+        self._given_way = False
         self._sides_asked = False
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -160,7 +166,7 @@ class LabPanel(QWidget):
         self._divided = False
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Leave the runs three quarters of the width at first; in large type they get all of it, if they need it."""
+        """Leave the runs three quarters of the width at first; they get all of it where they need it."""
         super().resizeEvent(event)
         self._make_room()
         if not self._divided and self.isVisible():
@@ -171,21 +177,34 @@ class LabPanel(QWidget):
 
     def show_sides(self) -> None:
         """Show the columns beside the runs, wherever they have given the runs their room."""
-        self._sides_asked = theme.scale() > 1
+        self._sides_asked = self._crowded
+        self._make_room()
         for side in self._sides:
             side.show()
 
+    def _ask_for_sides(self, on: bool) -> None:
+        self._sides_asked = on
+        self._make_room()
+
     def _make_room(self) -> None:
-        large = theme.scale() > 1
-        if not large:
-            if self._presenting:
-                self.show_sides()
-            self._presenting = self._sides_asked = False
+        if not self._crowded:
+            if self._given_way:
+                for side in self._sides:
+                    side.show()
+            self.sides_button.hide()
+            self._given_way = self._sides_asked = False
             return
-        self._presenting = True
-        needed = self.stack.minimumSizeHint().width() + sum(side.minimumSizeHint().width() for side in self._sides)
+        self._given_way = True
         for side in self._sides:
-            side.setHidden(self.width() < needed and not self._sides_asked)
+            side.setHidden(not self._sides_asked)
+        self.sides_button.setVisible(bool(self._sides))
+        self.sides_button.setChecked(self._sides_asked)
+
+    @property
+    def _crowded(self) -> bool:
+        """Whether there is not room enough for the runs with their pictures and for what stands beside them."""
+        needed = self.stack.minimumSizeHint().width() + sum(side.minimumSizeHint().width() for side in self._sides)
+        return self.width() < needed
 
     def set_large(self, large: EnlargedView) -> None:
         """Where pictures are enlarged."""
