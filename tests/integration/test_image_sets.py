@@ -33,9 +33,9 @@ from deepvis.messages import (
     UnitStatistics,
 )
 from deepvis.session import Session
-from deepvis.ui import theme
 from deepvis.ui.main_window import MainWindow
 from deepvis.ui.settings_store import SettingsStore
+from tests.ui.dressing import dark, undressed
 
 T = TypeVar("T")
 LAYER = "conv3"
@@ -236,9 +236,10 @@ def test_a_set_that_is_gone_says_so_and_statistics_stay(listener: Listener, pict
 def test_one_press_scans_the_sample_photographs_and_their_patches_appear(
     qtbot: QtBot, qapp: QApplication, tmp_path: Path
 ) -> None:
-    theme.apply_theme(qapp, theme.DARK)
+    dark(qapp)
     session = Session()
-    window = MainWindow(session, SettingsStore(tmp_path / "s.ini"))
+    with undressed(qapp):
+        window = MainWindow(session, SettingsStore(tmp_path / "s.ini"))
     session.start()
     window.resize(1600, 1000)
     window.show()
