@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import signal
 import tempfile
@@ -23,6 +22,7 @@ from deepvis.messages import (
     UInt8Array,
     ViewResult,
 )
+from deepvis.near_names import near_names
 
 if TYPE_CHECKING:
     from deepvis.ui.main_window import MainWindow
@@ -32,6 +32,9 @@ _SETTLE_MS = 500
 
 _PATIENCE_MS = 180_000
 """How long nothing may arrive at all."""
+
+_CLOSE_SECONDS = 60.0
+"""How long threads may take to end. One that is still inside torch when the interpreter goes ends the process badly."""
 
 
 class SnapshotError(RuntimeError):
@@ -104,7 +107,7 @@ def take(
             return sitting.wait()
         finally:
             window.close()
-            session.close(5.0)
+            session.close(_CLOSE_SECONDS)
 
 
 class _Sitting:
@@ -193,7 +196,7 @@ class _Sitting:
             return
         if self._layer is not None and state.look.layer != self._layer:
             names = [layer.name for layer in info.layers]
-            near = difflib.get_close_matches(self._layer, names, n=3, cutoff=0.4)
+            near = near_names(self._layer, names)
             remedy = f"Did you mean {', '.join(near)}?" if near else f"deepvis layers {info.name} lists them."
             self._fail(f"{info.name} has no layer {self._layer!r}", "", remedy)
             return

@@ -6,7 +6,6 @@ modules and exported graphs are all seen, and what a layer is called is where it
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ from deepvis.backend.geometry import Trace, carry, mark, trace_of
 from deepvis.backend.recording import Site, evaluating, function_name, single_tensor
 from deepvis.backend.rules import rectifier_call
 from deepvis.messages import Layer, ReceptiveField, Size
+from deepvis.near_names import near_names
 
 _FUNCTION_KINDS = {
     "conv2d": "conv",
@@ -125,7 +125,7 @@ class Catalogue:
             if left_out == name:
                 raise KeyError(f"layer {name!r} cannot be shown: {reason}")
         names = [layer.name for layer in self.layers]
-        near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.4)
+        near = near_names(str(name), names)
         hint = f"did you mean {', '.join(map(repr, near))}?" if near else f"the first are {', '.join(names[:5])}"
         raise KeyError(f"no layer {name!r} in this network of {len(names)} layers; {hint}")
 

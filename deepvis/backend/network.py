@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -21,6 +20,7 @@ from deepvis.backend.packing import Packing, pack
 from deepvis.backend.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from deepvis.backend.rules import RuleSwitch
 from deepvis.messages import Fit, FloatArray, Layer, NetworkSpec, Rule, Size, UInt8Array
+from deepvis.near_names import near_names
 
 Image = UInt8Array | torch.Tensor
 Target = int | str | None
@@ -351,10 +351,9 @@ class Network:
         folded = [label.casefold() for label in self.labels]
         if target.casefold() in folded:
             return folded.index(target.casefold())
-        near = difflib.get_close_matches(target.casefold(), folded, n=3, cutoff=0.5)
-        near += [label for label in folded if target.casefold() in label and label not in near][:3]
+        near = near_names(target, self.labels)
         hint = (
-            f"did you mean {', '.join(repr(self.labels[folded.index(n)]) for n in near[:3])}?"
+            f"did you mean {', '.join(map(repr, near))}?"
             if near
             else (f"its {self.classes} classes begin with {', '.join(map(repr, self.labels[:3]))}")
         )

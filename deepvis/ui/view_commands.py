@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
@@ -23,6 +22,7 @@ from deepvis.messages import (
     Prediction,
     Problem,
 )
+from deepvis.near_names import near_names
 from deepvis.ui.look import PATCHES
 from deepvis.ui.view_state import ViewState
 
@@ -218,7 +218,7 @@ class ViewCommands:
 
 def missing_layer(name: str, info: NetworkInfo) -> Problem:
     """What to tell somebody who asked for a layer that this network does not have."""
-    near = difflib.get_close_matches(name, [layer.name for layer in info.layers], n=3, cutoff=0.4)
+    near = near_names(name, [layer.name for layer in info.layers])
     shown = "One in the middle is shown instead."
     remedy = f"Did you mean {' or '.join(near)}? {shown}" if near else f"{shown} The strip above names them all."
     return Problem("layer.asked", f"{info.title} has no layer {name}", "", remedy, "warning")

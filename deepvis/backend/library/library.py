@@ -24,6 +24,7 @@ from deepvis.backend.library.scale import edges, from_units
 from deepvis.backend.library.state import State, current_states, load_state
 from deepvis.backend.library.strongest import Strongest
 from deepvis.messages import Fit, FloatArray, NetworkSpec, ReceptiveField, Size, UInt8Array
+from deepvis.near_names import near_names
 
 if TYPE_CHECKING:
     from deepvis.backend.picture_sets import PictureSet
@@ -380,9 +381,7 @@ class Library:
         for layer in self.manifest.layers:
             if layer.name == name:
                 return layer
-        import difflib
-
-        near = difflib.get_close_matches(str(name), self.layers, n=3, cutoff=0.4)
+        near = near_names(str(name), self.layers)
         hint = f"did you mean {', '.join(map(repr, near))}?" if near else f"it has {', '.join(self.layers[:8])}"
         raise KeyError(f"layer {name!r} is not in this library; {hint}")
 

@@ -300,7 +300,7 @@ class ClassImage:
         Raises
         ------
         ValueError, KeyError : see :meth:`goal`; the size is one that the network does not take; the gradient stays 0.
-        NetworkError : the network raises, or gives no gradients.
+        NetworkError : the network raises, gives no gradients, or answers with what is no number.
         """
         goal = self.goal(net)
         size = self._size(net)
@@ -381,6 +381,11 @@ class ClassImage:
         """Judged on the 8-bit picture: what a person would get who opened the saved file."""
         x = net.preprocess(picture)
         figures = {"objective": goal.value(net, x)}
+        if not math.isfinite(figures["objective"]):
+            raise NetworkError(
+                f"network {net.name!r} answers its own picture with what is no number, so there was nothing to climb; "
+                "check its weights, or choose precision fp32"
+            )
         facts: dict[str, Any] = {"objective": goal.kind, "steps": step, "begun_again": zeros.renewals}
         if goal.kind == "class":
             logits = net.forward(x)[0].cpu()

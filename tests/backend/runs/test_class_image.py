@@ -9,7 +9,7 @@ from torch import nn
 from torch.overrides import _get_current_function_mode_stack
 
 import deepvis
-from deepvis.backend.network import Network
+from deepvis.backend.network import Network, NetworkError
 from deepvis.backend.runs import ClassImage, registry
 from deepvis.backend.runs.recipes import _clear_below
 from deepvis.backend.zoo.tinynet import TinyNet
@@ -257,6 +257,12 @@ class TestWithoutGradient:
         net = Network(module, (8, 8), name="dead")
         with pytest.raises(ValueError, match="no gradient comes back from class 1.*Choose another unit"):
             list(ClassImage(target=1, recipe=recipe, iterations=200).steps(net))
+
+
+    def test_a_network_that_answers_with_no_number_does_not_end_well(self):
+        net = linear_network(torch.full((2, 3, 8, 8), float("nan")))
+        with pytest.raises(NetworkError, match="no number"):
+            last(ClassImage(target=1, recipe="l2", iterations=2), net)
 
 
 class TestAnyNetwork:
