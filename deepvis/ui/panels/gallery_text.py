@@ -11,7 +11,7 @@ from deepvis.messages import GalleryEntry
 from deepvis.ui.playback_bar import clock
 from deepvis.ui.views.numbers import format_percent, format_size, format_value
 
-EMPTY = "Runs that have ended appear here. Start one beside it, or press Y to see the lab"
+EMPTY = "Runs that have ended appear here. Start one in the lab"
 NOTHING_FOUND = "No run matches. Empty the search field, or choose All runs"
 
 

@@ -21,7 +21,10 @@ def device_text(info: NetworkInfo | None) -> str:
     return f"{info.device} · {info.precision.split()[0]}" if info is not None else ""
 
 
-_SAID = {"embedding": "map"}
+_SLOWEST = 0.05
+"""Frames a second that are told as none."""
+
+_SAID = {"embedding": "map", "evolved_fooling": "evolution"}
 """What people call a run whose name is another one."""
 
 
@@ -35,6 +38,7 @@ class StatusBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Status")
         self._stages = ""
+        self._still = False
         self._dropped_before: int | None = None
         layout = QHBoxLayout(self)
         layout.setContentsMargins(theme.MEDIUM, theme.TIGHT, theme.MEDIUM, theme.TIGHT)
@@ -63,13 +67,18 @@ class StatusBar(QWidget):
     def show_result(self, result: ViewResult) -> None:
         """Show this result's frame number; its stages go into the tooltip of the rate."""
         self.frame.setText(str(result.frame.id))
+        self._still = result.frame.still
+        if self._still:
+            # A picture that stays comes once: how late it was says nothing, and nor does a rate of 0.
+            self.delay.setText("–")
         t = result.timings
         stages = (("preprocess", t.preprocess), ("forward", t.forward), ("backward", t.backward), ("render", t.render))
         self._stages = ", ".join(f"{name} {value:.1f} ms" for name, value in stages)
 
     def show_status(self, status: EngineStatus) -> None:
         """Show the engine's figures, about twice a second."""
-        self.rate.setText(f"{status.frames_per_second:.1f}")
+        idle = self._still and status.frames_per_second < _SLOWEST
+        self.rate.setText("–" if idle else f"{status.frames_per_second:.1f}")
         if self._dropped_before is None and self.state.info is not None:
             # What nobody could answer while the network was being loaded is not its fault.
             self._dropped_before = status.dropped

@@ -258,7 +258,6 @@ class TestWithoutGradient:
         with pytest.raises(ValueError, match="no gradient comes back from class 1.*Choose another unit"):
             list(ClassImage(target=1, recipe=recipe, iterations=200).steps(net))
 
-
     def test_a_network_that_answers_with_no_number_does_not_end_well(self):
         net = linear_network(torch.full((2, 3, 8, 8), float("nan")))
         with pytest.raises(NetworkError, match="no number"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
@@ -119,6 +119,11 @@ def test_a_panel_repaints_nothing_while_nothing_happens(
     state.update(overlay="saliency", strongest=9, pinned=(4,))
     panel = kind(state)
     show(qtbot, panel, 420, 700)
+    # Qt fits a combo box to its texts 20 ms after they came, which is after this timer was started.
+    fitted = QTimer()
+    fitted.setSingleShot(True)
+    with qtbot.waitSignal(fitted.timeout):
+        fitted.start(40)
     result = answer()
     panel.show_result(result)
     if isinstance(panel, PredictionsPanel):

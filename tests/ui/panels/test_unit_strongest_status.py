@@ -223,6 +223,21 @@ def test_figures_of_the_status_bar_stay_where_they_are(status: StatusBar, answer
     assert (status.rate.text(), status.dropped.text(), status.frame.text()) == ("240.0", "9999", "1234567")
 
 
+def test_a_picture_that_stays_has_no_rate_and_no_delay(status: StatusBar, answer: Callable[..., ViewResult]) -> None:
+    status.show_delay(17)
+    moving = answer(1)
+    still = replace(moving, frame=replace(moving.frame, id=2, still=True))
+    status.show_result(still)
+    status.show_status(EngineStatus(0.0, 0, 17.0, 1.0))
+    assert (status.rate.text(), status.delay.text()) == ("–", "–")
+    # A view of it that changes many times a second has a rate.
+    status.show_status(EngineStatus(12.3, 0, 17.0, 1.0))
+    assert status.rate.text() == "12.3"
+    status.show_result(moving)
+    status.show_status(EngineStatus(0.0, 0, 17.0, 1.0))
+    assert status.rate.text() == "0.0"
+
+
 def test_the_status_bar_says_where_the_network_runs_and_what_was_measured(status: StatusBar, state: ViewState) -> None:
     assert status.device.text() == "cpu · bf16"
     assert "fp32: 6.1 ms" in status.device.toolTip()
