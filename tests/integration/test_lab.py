@@ -118,7 +118,8 @@ def test_a_unit_is_maximised_shown_and_goes_on(live: MainWindow, qtbot: QtBot) -
     panel.controls.more.click()
     qtbot.waitUntil(lambda: panel.controls.figures.text().startswith("done · 4 steps"), timeout=120_000)
     assert not np.array_equal(panel.view.export_picture(), first)
-    assert live.unit_images.pictures()
+    # It is there once it is on the disk, which another thread sees to.
+    qtbot.waitUntil(lambda: bool(live.unit_images.pictures()), timeout=30_000)
 
 
 @pytest.mark.parametrize("name", ["deepdream", "inversion", "fooling", "evolved_fooling"])
