@@ -175,8 +175,6 @@ def apply_theme(app: QApplication, palette: Palette, scale: float = 1.0) -> None
     _figure_family = "" if _figures_are_even(body) else _fixed_family()
     app.setFont(body)
     marks = icons.mark_files(palette.tokens(), scale)
-    # Where there is one already, every widget would be dressed by the old one again for each change of it.
-    app.setStyleSheet("")
     app.setStyleSheet(style_sheet(palette.tokens(), scale, marks, _figure_family))
     theme_changed.emit()
 
