@@ -5,19 +5,17 @@ are those that the network itself gives their class with at least 0.9, and those
 five of a judge, another network, ``tinynet`` if nothing else is said.
 
 Figures are written after each class. Begun again with the same file, what is there already is not computed again, so
-that several processes may each measure one network into a file of its own, and one be stopped at any time. ``--steps``
-measures the time of a step beside that of the bare forward and backward pass instead.
+that several processes may each measure one network into a file of its own, and one be stopped at any time.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import statistics
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from PIL import Image
@@ -26,7 +24,6 @@ import deepvis
 from deepvis.backend.atomic_file import atomic
 from deepvis.backend.network import Network
 from deepvis.backend.runs.class_image import STEPS, ClassImage
-from deepvis.backend.runs.precision import in_precision
 
 SURE = 0.9
 
@@ -63,28 +60,6 @@ def report(name: str, judge: str, found: dict[str, dict[str, Any]]) -> str:
     )
 
 
-def step_times(net: Network, run: ClassImage, rounds: int) -> tuple[float, float]:
-    """Median milliseconds of a step, and of the bare pass and gradient of the same input; measured in turn."""
-    runner = in_precision(net, run.precision)
-    layout = torch.channels_last if runner.dtype is torch.bfloat16 else torch.contiguous_format
-    x = net.preprocessing.normalise(torch.rand(run.views, net.channels, *net.input_size, device=net.device))
-    x = x.to(runner.dtype).contiguous(memory_format=layout)
-    index = run.goal(net).index
-    steps = run.steps(net)
-    times: dict[str, list[float]] = {"step": [], "bare": []}
-    for number in range(rounds + 3):
-        began = time.perf_counter()
-        next(steps)
-        middle = time.perf_counter()
-        leaf = x.clone().requires_grad_()
-        torch.autograd.grad(runner.module(leaf)[:, index].sum(), leaf)
-        ended = time.perf_counter()
-        if number >= 3:
-            times["step"].append((middle - began) * 1000)
-            times["bare"].append((ended - middle) * 1000)
-    return statistics.median(times["step"]), statistics.median(times["bare"])
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -98,21 +73,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (2)")
     parser.add_argument("--json", type=Path, default=Path("class_images.json"), help="where figures are kept")
     parser.add_argument("--pictures", type=Path, default=None, help="folder to keep the pictures in")
-    parser.add_argument(
-        "--steps", type=int, default=0, metavar="N", help="measure N steps beside the bare pass instead"
-    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    if options.steps:
-        precisions: tuple[Literal["fp32", "auto"], ...] = ("fp32", "auto")
-        for name, precision in itertools.product(options.networks, precisions):
-            net = deepvis.load(name)
-            run = ClassImage(target=0, recipe=options.recipe, iterations=options.steps + 3, precision=precision)
-            step, bare = step_times(net, run, options.steps)
-            print(
-                f"{name} {precision}: step {step:.2f} ms, bare pass {bare:.2f} ms, ratio {step / bare:.3f}", flush=True
-            )
-        return
     judge = deepvis.load(options.judge)
     kept: dict[str, Any] = json.loads(options.json.read_text("utf-8")) if options.json.exists() else {}
     for name in options.networks:

@@ -107,37 +107,6 @@ def sticker(net: Network, data: Path, args: argparse.Namespace, number: int, opt
     }
 
 
-def step_ratio(net: Network, image: UInt8Array, method: Any, size: int, rounds: int) -> float:
-    """How many times as long as a bare forward and backward pass a step takes: median over turns taken in one run."""
-    target = other_class(net, image, size, 0)
-    subject = Subject(net, image, size)
-    mean, std = net.preprocessing.vectors(net.device)
-    aim = torch.tensor([target], device=net.device)
-    net.module.eval()
-
-    def bare() -> None:
-        pixels = subject.pixels.clone().requires_grad_()
-        loss = torch.nn.functional.cross_entropy(net.module((pixels - mean) / std), aim)
-        torch.autograd.grad(loss, pixels)[0].sign()
-
-    options: Record = {"until_reached": False} if method == "pgd" else {}
-    ratios: list[float] = []
-    while len(ratios) < rounds:
-        run = deepvis.runs.Fooling(method=method, target=target, size=size, **options)
-        updates = run.steps(net, image)
-        next(updates)
-        for _ in range(12):
-            bare()
-            began = time.perf_counter()
-            bare()
-            middle = time.perf_counter()
-            if next(updates).result is not None:
-                break
-            ratios.append((time.perf_counter() - middle) / (middle - began))
-        updates.close()
-    return statistics.median(ratios)
-
-
 def table(path: Path) -> str:
     """The file's lines as a Markdown table."""
     groups: dict[tuple[str, ...], list[Record]] = defaultdict(list)
@@ -185,17 +154,8 @@ def main() -> int:
     parser.add_argument("--size", type=int, help="input size in px (the network's own)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--options", type=json.loads, default={}, help="further options of the run as JSON")
-    parser.add_argument("--step", action="store_true", help="measure a step beside a bare pass instead")
     parser.add_argument("--table", action="store_true", help="print the table of what the file holds, and stop")
     args = parser.parse_args()
-    if args.step:
-        net = deepvis.load(args.network)
-        image = read_picture(samples()["coffee"][1])
-        size = args.size or min(net.input_size)
-        for method in args.methods:
-            if method not in ("fgsm", "patch"):
-                print(f"{args.network} {size} px {method}: {step_ratio(net, image, method, size, 60):.2f}", flush=True)
-        return 0
     if not args.table:
         if args.data is None:
             parser.error("--data is needed to attack")
