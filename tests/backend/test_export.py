@@ -282,7 +282,8 @@ def test_memory_does_not_grow_with_a_films_length(writer: type[VideoWriter | Gif
         grown, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert next(tmp_path.iterdir()).suffix == ".part"
-    assert grown < 3 * picture.nbytes
+    # A writer that keeps its pictures grows by 100 of them; other tests' threads allocate a little meanwhile.
+    assert grown < 20 * picture.nbytes
 
 
 @pytest.mark.parametrize("writer", [VideoWriter, GifWriter])
