@@ -295,6 +295,9 @@ class MainWindow(QMainWindow):
         for panel in self.panels:
             panel.show_result(result)
         self.maps.show_result(result)
+        if self.clock.latency is not None:
+            # That of the frame before: a figure of its own after each painting would be another painting.
+            self.status_bar.show_delay(self.clock.latency)
         self.status_bar.show_result(result)
         if self.timings.isVisible():
             self.timings.setText(timings_text(result.timings, self.clock.busy()))
@@ -366,11 +369,10 @@ class MainWindow(QMainWindow):
         if kind == QEvent.Type.UpdateRequest:
             self.clock.begin()
             done = super().event(event)
-            if self.clock.end(painted=True) and self.clock.latency is not None:
-                self.status_bar.show_delay(self.clock.latency)
-                if not self._activations_were_painted and self._grid is not None:
-                    self._activations_were_painted = True
-                    self.activations_painted.emit()
+            painted = self.clock.end(painted=True) and self.clock.latency is not None
+            if painted and not self._activations_were_painted and self._grid is not None:
+                self._activations_were_painted = True
+                self.activations_painted.emit()
             return done
         if kind == QEvent.Type.Paint and not self._was_painted:
             self._was_painted = True

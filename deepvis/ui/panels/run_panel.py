@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
@@ -30,6 +32,9 @@ from deepvis.ui.views.course import Course
 _FORM_WIDTH, _CONTROLS_WIDTH, _VIEW_WIDTH, _HEIGHT = 288, 292, 224, 232
 _EVERY_MS = 40
 """A run that makes steps faster is shown so often, and its last step in any case."""
+
+_FLOWS = 0.06
+"""Seconds after a frame within which another one is waited for."""
 
 _COURSES = 8
 """Runs whose figures are kept."""
@@ -61,6 +66,7 @@ class RunPanel(QWidget):
         self._courses: dict[int, Course] = {}
         self._shown_id: int | None = None
         self._late: RunStatus | None = None
+        self._framed = -math.inf
         self._error = ""
         self._note = ""
         self.goes_on_elsewhere: Callable[[], str] = lambda: ""
@@ -152,10 +158,12 @@ class RunPanel(QWidget):
         """The frame of this result is the present one now; a dream on it is shown where it is on."""
         first = self._frame is None
         self._frame = result.frame
+        self._framed = time.monotonic()
         if first:
             self._refresh()
         if self.live is not None:
             self.view.show_live(result.dream if self.live.on else None)
+        self._catch_up()
 
     def show_status(self, status: RunStatus) -> None:
         """A run of this kind has another state, or made a step."""
@@ -172,7 +180,10 @@ class RunPanel(QWidget):
             # One of many steps: no more of them than an eye can follow.
             if mine:
                 self._late = status
-                if not self._timer.isActive():
+                if time.monotonic() - self._framed < _FLOWS:
+                    # Painted with the next frame, it costs less than alone.
+                    self._timer.start()
+                elif not self._timer.isActive():
                     self._catch_up()
             return
         self._late = status if mine else self._late

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from deepvis.messages import EngineStatus, NetworkInfo, RunStatus, ViewResult
 from deepvis.ui import theme
@@ -58,9 +58,10 @@ class StatusBar(QWidget):
         self.frame.setAccessibleName("Frame number")
         self.frame.setToolTip("Number of the frame that is shown")
         layout.addWidget(self.frame)
-        layout.addStretch(1)
-        self.run = label("", "figure-quiet")
-        layout.addWidget(self.run)
+        self.run = Figure("evolution 000000 of 000000 · live keeps 100 %", quiet=True, right=True)
+        # All the room that is left, so that no text of another length asks the window for a new layout.
+        self.run.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        layout.addWidget(self.run, 1)
         state.network_changed.connect(self._show_network)
         self._show_network()
 

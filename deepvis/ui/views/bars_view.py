@@ -60,7 +60,7 @@ class BarsView(QWidget):
         self._hover: int | None = None
         self._cursor = 0
         self._pin: tuple[str, int, QPixmap] | None = None
-        self._pace = Pace(self, _INTERVAL)
+        self._pace = Pace(self, _INTERVAL, weight=2)
         self._came = 0.0
         self._stream = False
         self._glide = QVariantAnimation(self)

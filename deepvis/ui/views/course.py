@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -65,12 +66,13 @@ def thinned(x: Numbers, y: Numbers, width: int) -> tuple[Numbers, Numbers]:
     can show. ``x`` ascending."""
     if len(x) <= 2 * width:
         return x, y
-    bounds = np.linspace(0, len(x), width + 1).astype(np.intp)
-    kept: list[int] = []
-    for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        part = y[begin:end]
-        if np.isfinite(part).any():
-            kept += sorted({begin + int(np.nanargmin(part)), begin + int(np.nanargmax(part))})
+    length = math.ceil(len(x) / width)
+    stretches = np.full((math.ceil(len(x) / length), length), np.nan)
+    stretches.flat[: len(y)] = y
+    known = np.isfinite(stretches)
+    begin = np.arange(len(stretches)) * length
+    ends = (np.where(known, stretches, np.inf).argmin(1), np.where(known, stretches, -np.inf).argmax(1))
+    kept = np.unique(np.concatenate([(begin + end)[known.any(1)] for end in ends]))
     return x[kept], y[kept]
 
 

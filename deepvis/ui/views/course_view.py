@@ -15,15 +15,18 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
-    QPolygonF,
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from deepvis.ui import theme
 from deepvis.ui.views.course import Course, thinned
+from deepvis.ui.views.lines import draw_line
 from deepvis.ui.views.numbers import format_percent, format_value
+from deepvis.ui.views.pace import Pace
 
 _ROW_HEIGHT = 18
+_INTERVAL = 0.2
+"""Seconds between two paintings while a run goes on."""
 _SPELLED = {"psnr": "PSNR", "ssim": "SSIM", "linf": "L∞", "l2": "L2", "l0": "L0"}
 _SHORT = {
     "original_probability": "Original",
@@ -51,6 +54,7 @@ class CourseView(QWidget):
         self._wanted: str | None = None
         self._hover: int | None = None
         self._placeholder = placeholder
+        self._pace = Pace(self, _INTERVAL, weight=3)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Figures")
@@ -84,7 +88,7 @@ class CourseView(QWidget):
         """Show these figures; call it again when a step was added."""
         self._course = course
         self.setAccessibleDescription(", ".join(f"{title(name)} {self.text(name)}" for name in self.names))
-        self.update()
+        self._pace.update()
 
     def choose(self, name: str) -> None:
         """Plot this figure, in every run that has it."""
@@ -202,7 +206,7 @@ class CourseView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(palette.color("good"), 1.5))
-        painter.drawPolyline(QPolygonF(list(map(QPointF, x.tolist(), y.tolist()))))
+        draw_line(painter, x, y)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(palette.color("good"))
         painter.drawEllipse(QPointF(float(x[-1]), float(y[-1])), 2.5, 2.5)

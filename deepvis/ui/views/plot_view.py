@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from deepvis.messages import FloatArray
 from deepvis.ui import theme
+from deepvis.ui.views.lines import draw_line
 from deepvis.ui.views.numbers import format_value
 from deepvis.ui.views.pace import Pace
 
@@ -31,7 +32,7 @@ class TimePlot(QWidget):
         self._next = 0
         self._count = 0
         self._placeholder = placeholder
-        self._pace = Pace(self)
+        self._pace = Pace(self, weight=3)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def append(self, value: float) -> None:
@@ -88,7 +89,7 @@ class TimePlot(QWidget):
         x = plot.right() - step * np.arange(len(values) - 1, -1, -1)
         y = plot.bottom() - (values - low) / (high - low) * plot.height()
         for start, stop in ((0, len(values)),) if whole else _finite_stretches(values):
-            painter.drawPolyline(QPolygonF(list(map(QPointF, x[start:stop].tolist(), y[start:stop].tolist()))))
+            draw_line(painter, x[start:stop], y[start:stop])
         if math.isfinite(values[-1]):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(palette.color("accent"))

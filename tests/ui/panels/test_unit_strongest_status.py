@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPointF, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
@@ -221,6 +221,28 @@ def test_figures_of_the_status_bar_stay_where_they_are(status: StatusBar, answer
         )
     assert len(places) == 1
     assert (status.rate.text(), status.dropped.text(), status.frame.text()) == ("240.0", "9999", "1234567")
+
+
+def test_how_far_a_run_is_asks_for_no_new_layout(status: StatusBar, qtbot: QtBot) -> None:
+    asked: list[QEvent.Type] = []
+
+    class Watch(QObject):
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+            asked.append(event.type())
+            return False
+
+    watch = Watch()
+    QCoreApplication.sendPostedEvents()
+    status.installEventFilter(watch)
+    for step in (7, 99, 10_000):
+        update = RunUpdate(step, 20_000, np.zeros((4, 4, 3), np.uint8), {})
+        status.show_run(RunStatus(1, "class_image", "running", update))
+        QCoreApplication.sendPostedEvents()
+    assert QEvent.Type.LayoutRequest not in asked
+    assert status.run.text().startswith("class image 10000 of")
+    status.device.setText("another one")
+    QCoreApplication.sendPostedEvents()
+    assert QEvent.Type.LayoutRequest in asked, "what asks is seen here"
 
 
 def test_a_picture_that_stays_has_no_rate_and_no_delay(status: StatusBar, answer: Callable[..., ViewResult]) -> None:

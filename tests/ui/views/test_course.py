@@ -77,6 +77,15 @@ def test_thinning_keeps_every_peak() -> None:
     assert len(thinned(x[:150], y[:150], 100)[0]) == 150
 
 
+def test_thinning_passes_over_what_is_no_number() -> None:
+    x = np.arange(1003.0)
+    y = np.full(1003, np.nan)
+    y[[5, 6, 500, 1002]] = 1, 2, 3, 4
+    fewer_x, fewer_y = thinned(x, y, 100)
+    np.testing.assert_array_equal(fewer_x, [5, 6, 500, 1002])
+    np.testing.assert_array_equal(fewer_y, [1, 2, 3, 4])
+
+
 def test_shares_are_written_as_percentages_and_other_figures_as_numbers(view: CourseView) -> None:
     view.show_course(course(8))
     assert view.text("probability") == "100.0 %"
