@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QMenu, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from deepvis.messages import RunStatus
@@ -13,6 +14,11 @@ from deepvis.ui import theme
 from deepvis.ui.panels.controls import Choice, Figure, IconButton, label, row
 from deepvis.ui.playback_bar import clock
 from deepvis.ui.views.course_view import CourseView
+
+_LINES = 2
+"""Lines that are kept free for messages. Longer ones get what they need from the figures, of which a line stays."""
+
+_FEWEST_FIGURES = 18
 
 
 class RunControls(QWidget):
@@ -70,7 +76,7 @@ class RunControls(QWidget):
         column.addWidget(self.progress)
         column.addWidget(self.figures)
         column.addWidget(self.course, 1)
-        # Two lines are kept free for messages, so that nothing moves when one comes.
+        # Room is kept free for messages, so that nothing moves when an ordinary one comes.
         self._messages = QWidget()
         messages = QVBoxLayout(self._messages)
         messages.setContentsMargins(0, 0, 0, 0)
@@ -87,7 +93,19 @@ class RunControls(QWidget):
 
     def follow_scale(self) -> None:
         """The size of type is another one now."""
-        self._messages.setFixedHeight(2 * self.fontMetrics().lineSpacing() + 2)
+        self._give_messages_room()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Lines break elsewhere now."""
+        super().resizeEvent(event)
+        self._give_messages_room()
+
+    def _give_messages_room(self) -> None:
+        least = _LINES * self.fontMetrics().lineSpacing() + 2
+        said = self.error if self.error.text() else self.note
+        needed = said.heightForWidth(self.width()) if said.text() else 0
+        self.course.setMinimumHeight(theme.scaled(_FEWEST_FIGURES) if needed > least else 0)
+        self._messages.setFixedHeight(max(least, needed))
 
     def show_progress(self, run: RunStatus | None, ahead: int, after: str = "") -> None:
         """Show how far this run is; ``ahead`` and ``after`` as :func:`run_text` takes them."""
@@ -142,6 +160,7 @@ class RunControls(QWidget):
         self.error.setVisible(bool(error))
         self.note.setVisible(bool(note) and not error)
         self._messages.setToolTip(error or note)
+        self._give_messages_room()
 
 
 def run_text(run: RunStatus, ahead: int = 0, after: str = "") -> str:

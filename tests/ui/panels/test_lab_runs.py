@@ -281,6 +281,36 @@ def test_a_failed_run_says_why_in_the_panel_and_in_the_log(
     assert panel.controls.error.text() == ""
 
 
+@pytest.mark.usefixtures("dressed_first")
+@pytest.mark.parametrize("size", [(1024, 768), (1600, 1000)])
+def test_a_long_message_can_be_read_whole_and_gives_the_room_back(
+    panel: RunPanel, window: MainWindow, backend: FakeBackend, size: tuple[int, int]
+) -> None:
+    window.resize(*size)
+    controls = panel.controls
+
+    def room() -> int:
+        for _ in range(5):
+            QApplication.processEvents()
+        return controls.course.height()
+
+    before = room()
+    press(controls.start)
+    send(
+        backend,
+        failed(
+            "both target 'tractor' and layer 'relu4' were given; leave one out, or say with objective which of them "
+            "is meant, and then start it again in this window as often as it is wanted"
+        ),
+    )
+    assert room() < before
+    error = controls.error
+    assert error.height() >= error.heightForWidth(error.width()) > 3 * error.fontMetrics().lineSpacing()
+    assert controls.rect().contains(controls.more.geometry())
+    press(controls.start)
+    assert room() == before
+
+
 def test_a_run_that_fails_leaves_the_one_before_it_on_show(panel: RunPanel, backend: FakeBackend) -> None:
     press(panel.controls.start)
     send(backend, *script.statuses(1))
