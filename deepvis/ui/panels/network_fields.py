@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QCompleter, QLineEdit
 
 from deepvis.messages import Layer, NetworkInfo
@@ -96,7 +96,16 @@ class _Completer(QCompleter):
 
 
 class SearchLine(QLineEdit):
-    """A field to type in that offers the names which have the typed part; a click or the Down key offers them all."""
+    """A field to type in that offers the names which have the typed part; a click or the Down key offers them all.
+
+    Return takes the first of them, and to leave the field takes the only one.
+
+    Signals
+    -------
+    named : a person typed, or took what was offered.
+    """
+
+    named = Signal()
 
     def __init__(self, *, several: bool = False) -> None:
         super().__init__()
@@ -104,6 +113,8 @@ class SearchLine(QLineEdit):
         self.offers = _Completer(self._entries, self, several)
         self.setCompleter(self.offers)
         add_clear_action(self)
+        self.textEdited.connect(lambda _text: self.named.emit())
+        self.offers.activated.connect(lambda _text: self.named.emit())
 
     def offer(self, entries: Sequence[tuple[str, str]]) -> None:
         """Offer these (name, note) pairs, in this order."""
@@ -114,16 +125,50 @@ class SearchLine(QLineEdit):
         self.offers.setCompletionPrefix("")
         self.offers.complete()
 
+    def complete(self, *, only: bool = False) -> None:
+        """Write the first name that has the typed part in its place, unless that is a name or a number itself.
+
+        Parameters
+        ----------
+        only : it is written where it is the only one.
+        """
+        part = self._part
+        self.offers.setCompletionPrefix(part)
+        model = self.offers.completionModel()
+        found = [model.index(place, 0) for place in range(model.rowCount())]
+        names = [str(index.data(Qt.ItemDataRole.EditRole)).casefold() for index in found]
+        if not part or part.isdecimal() or not found or part.casefold() in names or (only and len(found) > 1):
+            return
+        self.setText(self.offers.pathFromIndex(found[0]))
+        self.named.emit()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
         if event.key() == Qt.Key.Key_Down and not self._is_open:
             self.open_list()
-        else:
-            super().keyPressEvent(event)
+            return
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.complete()
+        super().keyPressEvent(event)
+        popup, found = self.offers.popup(), self.offers.completionModel()
+        if popup is not None and popup.isVisible() and found.rowCount() == 1:
+            only = str(found.index(0, 0).data(Qt.ItemDataRole.EditRole))
+            # Where the whole name is there, the list would only stand in the way.
+            popup.setVisible(only.casefold() != self._part.casefold())
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: D102
+        super().focusOutEvent(event)
+        if event.reason() != Qt.FocusReason.PopupFocusReason:
+            self.complete(only=True)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: D102
         super().mousePressEvent(event)
         if not self.text() and not self._is_open:
             self.open_list()
+
+    @property
+    def _part(self) -> str:
+        """What is typed of the name that is being written."""
+        return self.offers.splitPath(self.text())[0].strip()
 
     @property
     def _is_open(self) -> bool:
@@ -141,9 +186,8 @@ class ClassField(OptionField):
         self.completer = self.line.offers
         self._labels: tuple[str, ...] = ()
         self._index: int | None = None
-        self.line.textEdited.connect(self._typed)
+        self.line.named.connect(self._forget_index)
         self.line.textChanged.connect(lambda _text: self.edited.emit())
-        self.completer.activated.connect(lambda _text: self._typed(""))
 
     def set_offer(self, offer: Offer) -> None:
         """Offer the classes of a network; what it does not have is taken away."""
@@ -184,7 +228,7 @@ class ClassField(OptionField):
         self._index = value if isinstance(value, int) and 0 <= value < len(self._labels) else None
         self.line.setText("" if value is None else self._labels[value] if self._index is not None else str(value))
 
-    def _typed(self, _text: str) -> None:
+    def _forget_index(self) -> None:
         self._index = None
 
 
@@ -207,8 +251,7 @@ class LayerField(OptionField):
         self._offer = Offer()
         self._must = option.required or (not option.optional and not self._several)
         self._follows = self._must
-        self.line.textEdited.connect(self._keep)
-        self.line.offers.activated.connect(self._keep)
+        self.line.named.connect(self._keep)
         self.line.textChanged.connect(lambda _text: self.edited.emit())
 
     def set_offer(self, offer: Offer) -> None:
@@ -268,7 +311,7 @@ class LayerField(OptionField):
             names = (self._offer.layer,)
         self.line.setText(", ".join(map(str, names)))
 
-    def _keep(self, _text: str) -> None:
+    def _keep(self) -> None:
         self._follows = False
 
 

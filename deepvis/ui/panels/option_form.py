@@ -192,6 +192,8 @@ class OptionForm(QWidget):
         self.reset()
         for name, field in self.fields.items():
             field.edited.connect(lambda name=name: self._follow(name))
+            if isinstance(field, ClassField | LayerField):
+                field.line.named.connect(lambda name=name: self._let_alone(name))
         self._arrange()
 
     def _add(self, option: Option, place: int) -> None:
@@ -212,6 +214,20 @@ class OptionForm(QWidget):
             self._follow_layer()
         self._arrange()
         self.edited.emit()
+
+    def _let_alone(self, name: str) -> None:
+        """A class that a person names stands in the place of a unit that was named before, and a layer in a class's."""
+        if not {"class", "layer", "unit"} <= self._roles:
+            return
+        try:
+            if self.fields[name].value is None:
+                return
+        except ValueError:
+            return  # It is still being typed.
+        others = ("layer", "unit") if self.fields[name].option.role == "class" else ("class",)
+        for field in self.fields.values():
+            if field.option.role in others and field.option.optional:
+                field.set_value(None)
 
     def _follow_layer(self) -> None:
         layer = next((field.layer for field in self.fields.values() if isinstance(field, LayerField)), None)

@@ -281,6 +281,61 @@ def test_the_first_letters_find_a_class_and_return_takes_it(forms: Callable[...,
     assert form.values()["target"] == LABELS.index("tractor")
 
 
+def test_return_takes_the_first_name_that_is_offered(forms: Callable[..., OptionForm]) -> None:
+    form = forms("class_image")
+    typed(form, "target", "trac")
+    field = form.fields["target"]
+    assert isinstance(field, ClassField)
+    popup = field.completer.popup()
+    assert popup is not None
+    QTest.keyClick(popup, Qt.Key.Key_Return)
+    assert field.line.text() == "tractor"
+    assert not popup.isVisible()
+
+
+def test_leaving_a_field_takes_the_only_name_and_never_one_of_several(forms: Callable[..., OptionForm]) -> None:
+    form = forms("class_image")
+    field = form.fields["target"]
+    assert isinstance(field, ClassField)
+    popup = field.completer.popup()
+    assert popup is not None
+    typed(form, "target", "trac")
+    QTest.keyClick(popup, Qt.Key.Key_Tab)
+    assert not field.line.hasFocus()
+    assert form.values()["target"] == LABELS.index("tractor")
+    typed(form, "target", "c")
+    assert len(offered(field.completer)) > 1
+    QTest.keyClick(popup, Qt.Key.Key_Tab)
+    with pytest.raises(ValueError, match="'c' is no class"):
+        form.values()
+
+
+def test_the_list_goes_when_the_whole_name_is_typed(forms: Callable[..., OptionForm]) -> None:
+    form = forms("class_image")
+    typed(form, "target", "tracto")
+    field = form.fields["target"]
+    assert isinstance(field, ClassField)
+    popup = field.completer.popup()
+    assert popup is not None
+    assert popup.isVisible()
+    QTest.keyClicks(popup, "r")
+    assert not popup.isVisible()
+
+
+def test_a_class_that_is_named_takes_the_place_of_a_unit_and_a_layer_that_of_a_class(
+    forms: Callable[..., OptionForm],
+) -> None:
+    form = forms("class_image")
+    assert form.use_chosen_unit()
+    typed(form, "target", "trac")
+    assert (form.fields["layer"].value, form.fields["unit"].value) == ("conv3", 5)
+    typed(form, "target", "tractor")
+    values = form.values()
+    assert (values["target"], values["layer"], values["unit"]) == (LABELS.index("tractor"), None, None)
+    typed(form, "layer", "conv3")
+    assert (form.values()["target"], form.values()["layer"]) == (None, "conv3")
+
+
 def test_the_down_key_lists_every_class_with_the_pinned_ones_first(forms: Callable[..., OptionForm]) -> None:
     form = forms("class_image", pinned=(7, 4))
     field = form.fields["target"]
