@@ -136,10 +136,12 @@ class Source(ABC):
 
     def _arrive(self, image: UInt8Array) -> None:
         """Note the arrival of a live picture, and whether it differs from the one before it."""
-        self.arrived = time.perf_counter()
+        now = time.perf_counter()
         if self.previous is None or not same_picture(self.previous, image):
-            self.changed = self.arrived
+            self.changed = now
         self.previous = image
+        # Last: another thread looks at both, and a picture that is being compared has not stayed the same.
+        self.arrived = now
 
     def _frame(self, image: UInt8Array, captured: float | None = None, title: str | None = None, **more: Any) -> Frame:
         """Number and seal a uint8 (H, W, 3) RGB picture; nobody may write into it afterwards."""

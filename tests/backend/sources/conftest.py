@@ -11,8 +11,9 @@ from deepvis.backend.sources import Source, SourcePlayer, open_source
 from deepvis.backend.sources.player import Patience
 from deepvis.messages import Event, Frame, Problem, ProblemSolved, SourceStatus
 
-PATIENCE = Patience(opening=0.3, camera=0.3, stream=0.5, frozen=0.15, first_retry=0.02, last_retry=0.1, hand_over=0.5)
-"""Short, so that tests are."""
+PATIENCE = Patience(opening=60, camera=60, stream=60, frozen=0.15, first_retry=0.02, last_retry=0.1, hand_over=0.5)
+"""It waits for whatever a busy machine holds up. A test in which something falls silent has less, so that it is short,
+and may see it fall silent more often than it meant."""
 
 
 class Watched:
@@ -29,7 +30,7 @@ class Watched:
             self.events.append(event)
             self._condition.notify_all()
 
-    def wait_for(self, condition: Callable[[], bool], timeout: float = 30) -> None:
+    def wait_for(self, condition: Callable[[], bool], timeout: float = 120) -> None:
         with self._condition:
             if not self._condition.wait_for(condition, timeout):
                 pytest.fail("it did not happen; events were:\n" + "\n".join(map(str, self.events)))
@@ -58,12 +59,16 @@ class Watched:
                 enough.set()
 
         self.player._look = counted  # type: ignore[method-assign]
-        assert enough.wait(30)
+        assert enough.wait(120)
 
     def frame(self) -> Frame:
-        """A frame that was put after this call."""
+        """A frame that was put after this call, of a source that goes on sending them."""
         self.frames.clear()
-        frame = self.frames.take(30)
+        return self.waiting_frame()
+
+    def waiting_frame(self) -> Frame:
+        """The newest frame that nobody took; a still sends one alone, which may be there already."""
+        frame = self.frames.take(120)
         assert frame is not None, f"no frame came; events were {self.events}"
         return frame
 
@@ -93,4 +98,4 @@ def watch() -> Iterator[Callable[..., Watched]]:
 
     yield make
     for watched in made:
-        watched.player.close(5)
+        watched.player.close(60)

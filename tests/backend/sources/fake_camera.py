@@ -25,11 +25,21 @@ class FakeCamera:
         self.let_go = threading.Event()
         self.settings: dict[int, float] = {}
 
-    def wait_for_attempts(self, count: int) -> None:
-        """Until it was tried to open it this many times more."""
+    def wait_for_attempts(self, count: int, since: int | None = None) -> None:
+        """Until it was tried to open it this many times more than ``since`` (None: than now)."""
         with self.lock:
-            goal = self.attempts + count
-            assert self.lock.wait_for(lambda: self.attempts >= goal, 30), f"{self.attempts} of {goal} attempts"
+            goal = (self.attempts if since is None else since) + count
+            assert self.lock.wait_for(lambda: self.attempts >= goal, 120), f"{self.attempts} of {goal} attempts"
+
+    def wait_until_free(self) -> None:
+        """Until nobody has it open."""
+        with self.lock:
+            assert self.lock.wait_for(lambda: self.open_captures == 0, 120), f"open {self.open_captures} times"
+
+    def give_to_the_next(self) -> None:
+        """Whoever opens it next gets it, even if a read of somebody else still hangs."""
+        with self.lock:
+            self.open_captures = 0
 
     def capture(self, index: int) -> FakeCapture:
         with self.lock:
@@ -80,3 +90,4 @@ class FakeCapture:
         with self.camera.lock:
             self.camera.open_captures -= self.opened
             self.opened = False
+            self.camera.lock.notify_all()

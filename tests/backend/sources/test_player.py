@@ -71,14 +71,14 @@ def test_an_unplugged_camera_comes_back_when_it_is_plugged_in(watch: Watch, came
 
 
 def test_a_camera_whose_read_never_returns_is_noticed_and_replaced(watch: Watch, camera: FakeCamera) -> None:
-    watched = watch(camera.capture)
+    watched = watch(camera.capture, patience=replace(PATIENCE, camera=0.3))
     watched.player.open("camera:0")
     watched.frame()
     camera.mode = "hangs"
     assert "stalled" in watched.wait_for_problems().title
     camera.mode = "works"
     # Some systems never return from the read, but give the device to whoever opens it next.
-    camera.open_captures = 0
+    camera.give_to_the_next()
     watched.wait_until_solved()
     watched.frame()
     assert not camera.let_go.is_set(), "the first read still hangs"
@@ -117,7 +117,7 @@ def test_a_busy_camera_fails_with_a_remedy_and_opens_when_it_is_free(watch: Watc
 
 
 def test_opening_the_same_camera_again_waits_until_it_is_free(watch: Watch, camera: FakeCamera) -> None:
-    watched = watch(camera.capture, patience=replace(PATIENCE, hand_over=20))
+    watched = watch(camera.capture, patience=replace(PATIENCE, hand_over=60))
     for width in range(320, 330):
         watched.player.open(f"camera:0?size={width}x240")
         watched.wait_for_state("live", f"camera:0?size={width}x240")
@@ -126,18 +126,18 @@ def test_opening_the_same_camera_again_waits_until_it_is_free(watch: Watch, came
 
 def test_another_source_opens_while_the_camera_hangs(watch: Watch, camera: FakeCamera) -> None:
     camera.mode = "hangs"
-    watched = watch(camera.capture, patience=replace(PATIENCE, camera=60))
+    watched = watch(camera.capture)
     watched.player.open("camera:0")
-    assert camera.hanging.wait(30)
+    assert camera.hanging.wait(120)
     watched.player.open("sample:cat")
-    assert watched.frame().title == "Chelsea the cat"
+    assert watched.waiting_frame().title == "Chelsea the cat"
 
 
 def test_another_source_opens_while_the_camera_hangs_at_opening(watch: Watch, camera: FakeCamera) -> None:
     camera.mode = "hangs at opening"
-    watched = watch(camera.capture, patience=replace(PATIENCE, opening=60))
+    watched = watch(camera.capture)
     watched.player.open("camera:0")
-    assert camera.hanging.wait(30)
+    assert camera.hanging.wait(120)
     watched.player.open("pattern")
     watched.wait_for_state("live", "pattern")
 
@@ -156,11 +156,11 @@ def test_an_abandoned_camera_delivers_nothing_when_it_wakes_up(watch: Watch) -> 
 
     watched = watch(opener=lambda spec: Sleeper(spec) if spec == "sleeper" else open_source(spec))
     watched.player.open("sleeper")
-    assert Sleeper.asleep.wait(30)
+    assert Sleeper.asleep.wait(120)
     watched.player.open("sample:cat")
-    assert watched.frame().title == "Chelsea the cat"
+    assert watched.waiting_frame().title == "Chelsea the cat"
     Sleeper.wake.set()
-    assert Sleeper.done.wait(30)
+    assert Sleeper.done.wait(120)
     assert not watched.frames.full
 
 
@@ -168,8 +168,8 @@ def test_close_does_not_wait_for_a_camera_that_hangs(watch: Watch, camera: FakeC
     camera.mode = "hangs"
     watched = watch(camera.capture)
     watched.player.open("camera:0")
-    assert camera.hanging.wait(30)
-    watched.player.close(30)
+    assert camera.hanging.wait(120)
+    watched.player.close(120)
     assert watched.status.state == "closed"
     assert not camera.let_go.is_set()
     assert "deepvis-source" not in [thread.name for thread in threading.enumerate()]
@@ -179,16 +179,18 @@ def test_close_gives_the_camera_back(watch: Watch, camera: FakeCamera) -> None:
     watched = watch(camera.capture)
     watched.player.open("camera:0")
     watched.frame()
-    watched.player.close(30)
-    watched.player.close(30)
-    assert camera.open_captures == 0
+    watched.player.close(120)
+    watched.player.close(120)
+    # It is given back by the thread that reads it, for which closing waits no longer than people do.
+    camera.wait_until_free()
 
 
 def test_threads_stay_few_while_a_camera_never_opens(watch: Watch, camera: FakeCamera) -> None:
     camera.mode = "hangs at opening"
     watched = watch(camera.capture, patience=replace(PATIENCE, opening=0.01, first_retry=0.001, last_retry=0.005))
     watched.player.open("camera:0")
-    camera.wait_for_attempts(3)
+    # After the third one it waits until one of them comes back.
+    camera.wait_for_attempts(3, since=0)
     watched.wait_for_looks(20)
     reading = [thread for thread in threading.enumerate() if thread.name.startswith("deepvis-read")]
     assert len(reading) <= 4
@@ -211,11 +213,11 @@ def test_the_process_ends_whatever_hangs(closing: str) -> None:
                 return None
         player = SourcePlayer(Mailbox(), lambda event: None, lambda spec: Dead(spec, spec))
         player.open("dead")
-        assert hangs.wait(30)
+        assert hangs.wait(120)
         {closing}
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], timeout=60, capture_output=True, text=True, check=False
+        [sys.executable, "-c", textwrap.dedent(program)], timeout=240, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -284,8 +286,7 @@ def test_controls_sent_right_after_opening_are_not_lost(watch: Watch) -> None:
     plain.open()
     expected = plain.read()
     assert expected is not None
-    frame = watched.frames.take(30)
-    assert frame is not None
+    frame = watched.waiting_frame()
     np.testing.assert_array_equal(frame.image, expected.image[:, ::-1])
 
 
@@ -308,9 +309,7 @@ def test_a_broken_picture_in_a_folder_is_a_warning_and_the_next_is_shown(watch: 
     problem = watched.wait_for_problems()
     assert problem.title.startswith("a.png")
     assert problem.severity == "warning"
-    frame = watched.frames.take(30)
-    assert frame is not None
-    assert frame.title == "b.png"
+    assert watched.waiting_frame().title == "b.png"
     assert watched.status.state == "live"
 
 
@@ -374,7 +373,7 @@ def test_the_last_word_is_closed(watch: Watch) -> None:
     watched = watch()
     watched.player.open("pattern")
     watched.frame()
-    watched.player.close(30)
+    watched.player.close(120)
     assert watched.status == SourceStatus("pattern", "Test pattern", "closed")
 
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import base64
 import io
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from PIL import Image
 from deepvis.backend.sources import SourceError, open_source, stream
 from deepvis.messages import SourceStatus
 
-from .conftest import Watched
+from .conftest import PATIENCE, Watched
 from .test_playback import COUNT, make_video
 
 Watch = Callable[..., Watched]
@@ -56,7 +58,7 @@ class Camera(ThreadingHTTPServer):
     def wait_for_requests(self, count: int) -> None:
         with self.asked:
             goal = self.requests + count
-            assert self.asked.wait_for(lambda: self.requests >= goal, 30)
+            assert self.asked.wait_for(lambda: self.requests >= goal, 120)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Watchers that hang up are no errors."""
@@ -173,7 +175,7 @@ def test_a_stream_that_drops_in_mid_frame_comes_back_and_shows_no_half_picture(
 
 def test_a_stream_that_falls_silent_is_opened_again(watch: Watch, serve: Callable[..., Camera]) -> None:
     camera = serve()
-    watched = watch()
+    watched = watch(patience=replace(PATIENCE, stream=0.5))
     watched.player.open(f"{camera.url}/video")
     watched.frame()
     camera.mode = "hangs"
@@ -186,6 +188,15 @@ def test_a_stream_that_falls_silent_is_opened_again(watch: Watch, serve: Callabl
 def test_a_server_that_never_answers_is_given_up_after_a_time(
     serve: Callable[..., Camera], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ask = urllib.request.urlopen
+
+    def patient(request: urllib.request.Request, timeout: float) -> HTTPResponse:
+        # The server is a thread of this process, which may be late with its headers.
+        answer: HTTPResponse = ask(request, timeout=120)
+        answer.fp.raw._sock.settimeout(timeout)  # type: ignore[attr-defined]
+        return answer
+
+    monkeypatch.setattr(urllib.request, "urlopen", patient)
     monkeypatch.setattr(stream, "TIMEOUT", 0.05)
     camera = serve("hangs")
     source = open_source(f"{camera.url}/video")
