@@ -79,7 +79,10 @@ class RunQueue:
         if control == "pause" and entry.state in ("queued", "running"):
             entry.state = "paused"
         elif control == "continue" and entry.state == "paused":
-            entry.state = "queued" if entry.steps is None else "running"
+            entry.state = "queued"
+            if entry.steps is not None and entry is self._next():
+                entry.state = "running"
+                self._let_others_wait(entry)
         elif control == "cancel":
             self._end(entry, "cancelled")
             return
@@ -96,10 +99,11 @@ class RunQueue:
         began = time.perf_counter()
         lacking = False
         try:
-            if entry.steps is None:
+            if entry.state != "running":
                 # The first step may take long: it is under way from now on.
                 entry.state = "running"
                 self._tell(entry)
+            if entry.steps is None:
                 entry.steps = iter(entry.make())
             if entry.more is not None and isinstance(entry.steps, Generator):
                 more, entry.more = entry.more, None
@@ -146,6 +150,12 @@ class RunQueue:
         entry.more, entry.state = steps, "running"
         self._entries.append(entry)
         self._tell(entry)
+
+    def _let_others_wait(self, ahead: _Entry) -> None:
+        for entry in self._entries:
+            if entry.state == "running" and entry is not ahead:
+                entry.state = "queued"
+                self._tell(entry)
 
     def _next(self) -> _Entry | None:
         return next((e for e in self._entries if e.state in ("queued", "running")), None)

@@ -54,6 +54,27 @@ def test_a_paused_run_lets_the_next_one_go_and_continues_where_it_was(runs: RunQ
     assert (told[-1].id, told[-1].update.step) == (1, 2)
 
 
+def test_a_run_that_another_overtakes_is_said_to_wait_until_it_goes_on(runs: RunQueue, told: list[RunStatus]) -> None:
+    def state(run_id: int) -> str:
+        return next(status.state for status in reversed(told) if status.id == run_id)
+
+    runs.submit(1, "first", lambda: counting(3))
+    runs.submit(2, "second", lambda: counting(3))
+    runs.step()
+    runs.control(1, "pause")
+    runs.step()
+    assert (state(1), state(2)) == ("paused", "running")
+    runs.control(1, "continue")
+    assert (state(1), state(2)) == ("running", "queued")
+    runs.control(2, "pause")
+    runs.control(2, "continue")
+    assert (state(1), state(2)) == ("running", "queued")
+    while state(1) == "running":
+        runs.step()
+    runs.step()
+    assert (state(1), state(2)) == ("done", "running")
+
+
 def test_cancelling_closes_the_run_and_the_queue_is_empty(runs: RunQueue, told: list[RunStatus]) -> None:
     closed: list[bool] = []
     runs.submit(1, "first", lambda: counting(3, closed))
