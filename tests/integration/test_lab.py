@@ -33,10 +33,10 @@ def live(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[MainWindo
     window.show()
     window.start("sample:cat", NetworkSpec("tinynet", device="cpu"), None)
     qtbot.waitUntil(lambda: window.state.info is not None, timeout=200_000)
-    qtbot.waitUntil(lambda: window.grid_panel.view.result is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: window.grid_panel.view.result is not None)
     yield window
     window.close()
-    assert session.close(30)
+    assert session.close(60)
     window.deleteLater()
     qapp.processEvents()
 
@@ -55,7 +55,7 @@ def test_an_occlusion_run_fills_in_is_shown_saved_and_can_fail(live: MainWindow,
     patch = side // 4
     panel.form.set_values({"patch": patch, "stride": patch // 2, "batch": 8})
     panel.begin()
-    qtbot.waitUntil(lambda: panel.controls.figures.text().startswith("done"), timeout=120_000)
+    qtbot.waitUntil(lambda: panel.controls.figures.text().startswith("done"))
     maps = panel.view.maps
     assert maps.known.all()
     assert maps.places == (7, 7)
@@ -66,13 +66,13 @@ def test_an_occlusion_run_fills_in_is_shown_saved_and_can_fail(live: MainWindow,
     assert np.array_equal(maps.covered(0, 0)[patch:], maps.picture[patch:])
     path = tmp_path / "map.npz"
     live.captures._backend.save(str(path), panel.view.export_arrays())
-    qtbot.waitUntil(lambda: any(e.problem.title == "Saved" for e in live.log.entries()), timeout=30_000)
+    qtbot.waitUntil(lambda: any(e.problem.title == "Saved" for e in live.log.entries()))
     with np.load(path) as saved:
         assert np.array_equal(saved["logit"], maps.logit)
         assert str(saved["label"]) == maps.label
     panel.form.set_values({"patch": 500, "stride": None})
     panel.begin()
-    qtbot.waitUntil(lambda: panel.controls.figures.text() == "failed", timeout=60_000)
+    qtbot.waitUntil(lambda: panel.controls.figures.text() == "failed")
     assert "500" in panel.controls.error.text()
     assert str(side) in panel.controls.error.text()
     assert panel.view.maps is maps
@@ -110,16 +110,16 @@ def test_a_unit_is_maximised_shown_and_goes_on(live: MainWindow, qtbot: QtBot) -
     panel = live.lab.panels["class_image"]
     live.docks.show_lab(True)
     live.lab.begin("class_image", {"layer": "conv3", "unit": 4, "iterations": 2})
-    qtbot.waitUntil(lambda: panel.controls.figures.text().startswith("done · 2 steps"), timeout=120_000)
+    qtbot.waitUntil(lambda: panel.controls.figures.text().startswith("done · 2 steps"))
     first = panel.view.export_picture()
     assert first is not None
     assert first[:, :, :3].std() > 1
     assert panel.controls.course.names[0] == "objective"
     panel.controls.more.click()
-    qtbot.waitUntil(lambda: panel.controls.figures.text().startswith("done · 4 steps"), timeout=120_000)
+    qtbot.waitUntil(lambda: panel.controls.figures.text().startswith("done · 4 steps"))
     assert not np.array_equal(panel.view.export_picture(), first)
     # It is there once it is on the disk, which another thread sees to.
-    qtbot.waitUntil(lambda: bool(live.unit_images.pictures()), timeout=30_000)
+    qtbot.waitUntil(lambda: bool(live.unit_images.pictures()))
 
 
 @pytest.mark.parametrize("name", ["deepdream", "inversion", "fooling", "evolved_fooling"])
@@ -133,7 +133,7 @@ def test_each_view_shows_what_its_run_makes(live: MainWindow, qtbot: QtBot, name
     panel = live.lab.panels[name]
     live.docks.show_lab(True)
     live.lab.begin(name, few[name])
-    qtbot.waitUntil(lambda: panel.controls.figures.text().startswith("done"), timeout=120_000)
+    qtbot.waitUntil(lambda: panel.controls.figures.text().startswith("done"))
     picture = panel.view.export_picture()
     assert picture is not None
     assert picture[:, :, :3].std() > 1

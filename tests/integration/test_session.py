@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,16 +34,17 @@ class Listener:
         session.set_wake(self._woken.set)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        for _ in range(2400):
+        end = time.monotonic() + 120
+        while True:
+            self._woken.clear()
             self.events += self.session.take_events()
             result = self.session.take_result()
             if result is not None:
                 self.results.append(result)
             if condition():
                 return
+            assert time.monotonic() < end, f"never happened; last events: {self.events[-5:]}"
             self._woken.wait(0.05)
-            self._woken.clear()
-        raise AssertionError(f"never happened; last events: {self.events[-5:]}")
 
     def has(self, kind: type) -> bool:
         return any(isinstance(event, kind) for event in self.events)
@@ -52,7 +54,7 @@ class Listener:
 def session() -> Iterator[Session]:
     session = Session()
     yield session
-    session.close(10)
+    session.close(60)
 
 
 def test_a_photograph_goes_through_the_bundled_network(session: Session) -> None:
