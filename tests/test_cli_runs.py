@@ -218,7 +218,7 @@ def test_building_the_parser_imports_neither_torch_nor_the_runs() -> None:
         f"assert all(name in text for name in {tuple(COMMANDS)!r})\n"
         "sys.exit(', '.join(n for n in ('torch', 'numpy', 'PySide6', 'deepvis.backend.runs') if n in sys.modules) or 0)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=240)
 
 
 def test_a_parser_is_completed_once_and_only_when_it_is_used() -> None:

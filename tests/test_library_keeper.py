@@ -112,7 +112,7 @@ class Stage:
 
     def until(self, condition: Callable[[], Any]) -> Any:
         with self._changed:
-            assert self._changed.wait_for(condition, 30), f"never happened: {self.events[-4:]}"
+            assert self._changed.wait_for(condition, 120), f"never happened: {self.events[-4:]}"
             return condition()
 
     def of(self, kind: type) -> list[Any]:
@@ -133,7 +133,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, infos: list[LibraryIn
     made.until(lambda: made.of(LibrariesChanged))
     yield made
     made.keeper.close()
-    made.keeper.thread.join(10)
+    made.keeper.thread.join(60)
     assert not made.keeper.thread.is_alive()
 
 
@@ -282,7 +282,7 @@ class Gate:
         def patch(library: MadeUp, layer: str, unit: int, rank: int) -> Any:
             if unit >= of:
                 self.reached.set()
-                assert self.open.wait(30)
+                assert self.open.wait(120)
             return read(library, layer, unit, rank)
 
         monkeypatch.setattr(MadeUp, "patch", patch)
@@ -294,7 +294,7 @@ def test_an_export_that_is_given_up_ends_and_says_so(
     gate = Gate(monkeypatch, of=2)
     out = tmp_path / "out"
     stage.keeper.export("/libraries/one", "conv4", str(out))
-    assert gate.reached.wait(30)
+    assert gate.reached.wait(120)
     stage.keeper.cancel_export()
     gate.open.set()
     stage.until(lambda: [export for export in stage.of(PatchExport) if export.over])
@@ -312,7 +312,7 @@ def test_every_library_that_is_deleted_goes_and_the_last_one_comes_back(
         folder.mkdir()
     gate = Gate(monkeypatch)
     stage.keeper.want_unit(NETWORK, "conv4", 0)
-    assert gate.reached.wait(30)
+    assert gate.reached.wait(120)
     told = len(stage.of(LibrariesChanged))
     # All of it is asked for before the thread comes to any of it.
     for folder in folders:

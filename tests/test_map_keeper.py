@@ -51,7 +51,7 @@ class Events:
             def find() -> Any:
                 return next((each for each in self.all if isinstance(each, kind) and holds(each)), None)
 
-            assert self._changed.wait_for(lambda: find() is not None, 20), f"no {kind.__name__} came: {self.all}"
+            assert self._changed.wait_for(lambda: find() is not None, 120), f"no {kind.__name__} came: {self.all}"
             found = find()
             del self.all[: self.all.index(found) + 1]
             return found  # type: ignore[no-any-return]
@@ -79,7 +79,7 @@ def keeper(events: Events, map_folder: str, tmp_path: Path) -> Iterator[MapKeepe
     yield made
     made.close()
     for thread in made.threads:
-        thread.join(5)
+        thread.join(60)
 
 
 def test_maps_on_the_disk_are_listed_and_opened(keeper: MapKeeper, events: Events, map_folder: str) -> None:

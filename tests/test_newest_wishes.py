@@ -29,7 +29,7 @@ class Stage:
 
     def until(self, condition: Callable[[], object]) -> None:
         with self._changed:
-            assert self._changed.wait_for(condition, 30), f"never happened: {self.done}"
+            assert self._changed.wait_for(condition, 120), f"never happened: {self.done}"
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def stage() -> Iterator[Stage]:
     yield made
     made.wishes.close()
     if made.wishes.thread.ident is not None:
-        made.wishes.thread.join(10)
+        made.wishes.thread.join(60)
         assert not made.wishes.thread.is_alive()
 
 
@@ -63,7 +63,7 @@ def test_what_is_urgent_goes_between_two_steps_and_a_newer_wish_ends_the_older(s
             for step in range(1000):
                 stage.note(f"slow {step}")
                 begun.set()
-                assert go_on.wait(30)
+                assert go_on.wait(120)
                 yield
         finally:
             stage.note("slow ended")
@@ -74,7 +74,7 @@ def test_what_is_urgent_goes_between_two_steps_and_a_newer_wish_ends_the_older(s
 
     stage.wishes.start()
     stage.wishes.put("slow", slow)
-    assert begun.wait(30)
+    assert begun.wait(120)
     stage.wishes.put("urgent", lambda: once("urgent"))
     stage.wishes.put("slow", lambda: once("newer"))
     go_on.set()

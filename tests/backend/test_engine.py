@@ -70,7 +70,7 @@ class Stage:
 
     def until(self, condition: Callable[[], bool]) -> None:
         with self._changed:
-            assert self._changed.wait_for(condition, 60), f"never happened; events: {self.events[-5:]}"
+            assert self._changed.wait_for(condition, 120), f"never happened; events: {self.events[-5:]}"
 
     def of(self, kind: type) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -81,7 +81,7 @@ class Stage:
         return self._frames
 
     def result(self) -> ViewResult:
-        result = self.results.take(timeout=60)
+        result = self.results.take(timeout=120)
         assert result is not None
         return result
 
@@ -96,7 +96,7 @@ def stage() -> Iterator[Stage]:
     stage = Stage()
     yield stage
     stage.engine.stop()
-    stage.thread.join(10)
+    stage.thread.join(60)
     assert not stage.thread.is_alive()
 
 
@@ -251,7 +251,7 @@ def test_a_command_that_fails_is_said_each_time_and_holds_up_no_other() -> None:
 def steps_of(total: int, seen: list[int], gate: threading.Event | None = None) -> Iterator[RunUpdate]:
     for step in range(1, total + 1):
         if gate is not None:
-            assert gate.wait(60)
+            assert gate.wait(120)
         seen.append(step)
         yield RunUpdate(step, total, IMAGE, {"loss": float(step)}, result="end" if step == total else None)
 
@@ -298,7 +298,7 @@ def test_stopping_in_the_middle_of_a_run_ends_the_thread(stage: Stage, moody: Mo
     stage.engine.submit(1, "long", lambda network, frame: steps_of(10_000_000, seen))
     stage.until(lambda: bool(seen))
     stage.engine.stop()
-    stage.thread.join(10)
+    stage.thread.join(60)
     assert not stage.thread.is_alive()
 
 
@@ -369,7 +369,7 @@ def test_a_run_begins_when_what_it_needs_is_imported_and_the_view_goes_on(
     live: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "slow_to_import.py").write_text(
-        "import slow_gate\nslow_gate.started.set()\nassert slow_gate.go_on.wait(60)\n"
+        "import slow_gate\nslow_gate.started.set()\nassert slow_gate.go_on.wait(120)\n"
     )
     gate = types.ModuleType("slow_gate")
     gate.started, gate.go_on = threading.Event(), threading.Event()  # type: ignore[attr-defined]
@@ -381,7 +381,7 @@ def test_a_run_begins_when_what_it_needs_is_imported_and_the_view_goes_on(
         yield RunUpdate(1, 1, IMAGE, result="end")
 
     live.engine.submit(1, "test", steps, ("slow_to_import",))
-    assert gate.started.wait(60)
+    assert gate.started.wait(120)
     live.frame()
     live.result()
     assert {event.state for event in live.events if isinstance(event, RunStatus)} <= {"queued"}

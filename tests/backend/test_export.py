@@ -103,7 +103,7 @@ def test_a_film_that_outgrows_the_room_while_it_is_recorded_leaves_nothing(write
             print(error.title)
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=240, check=True
     )
     assert done.stdout.strip() == "film was not saved"
     assert list(tmp_path.iterdir()) == []

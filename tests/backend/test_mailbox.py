@@ -28,10 +28,10 @@ def test_the_wake_comes_only_when_the_slot_was_empty() -> None:
 def test_a_waiting_reader_is_woken_by_an_item_from_another_thread() -> None:
     box: Mailbox[str] = Mailbox()
     taken: list[str | None] = []
-    reader = threading.Thread(target=lambda: taken.append(box.take(timeout=30)))
+    reader = threading.Thread(target=lambda: taken.append(box.take(timeout=120)))
     reader.start()
     box.put("frame")
-    reader.join(10)
+    reader.join(60)
     assert taken == ["frame"]
 
 

@@ -62,7 +62,7 @@ def stage() -> Iterator[Stage]:
     stage = Stage()
     yield stage
     stage.engine.stop()
-    stage.thread.join(10)
+    stage.thread.join(60)
     assert not stage.thread.is_alive()
 
 

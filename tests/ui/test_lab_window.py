@@ -103,7 +103,7 @@ def test_a_preset_is_chosen_from_the_menu(lab: MainWindow, backend: FakeBackend)
     menu.actions()[0].trigger()
     panel.begin()
     options = calls(backend, "start_run")[-1][2]
-    assert (options["target"], options["iterations"], options["seed"]) == (6, 96, 0)
+    assert (options["target"], options["iterations"], options["seed"]) == ("tractor", 96, 0)
     assert not lab.lab.panels["fooling"].presets.isVisibleTo(lab.lab.panels["fooling"])
 
 
@@ -121,7 +121,7 @@ def test_a_run_is_started_with_the_keyboard_alone(window: MainWindow, backend: F
     type_into_focus("tractor")
     press(window, Qt.Key.Key_Return, CTRL)
     ((_, name, options, image),) = calls(backend, "start_run")
-    assert (name, options["target"], image) == ("class_image", LABELS.index("tractor"), None)
+    assert (name, options["target"], image) == ("class_image", "tractor", None)
 
 
 def test_start_with_nothing_named_takes_the_unit_that_is_looked_at(lab: MainWindow, backend: FakeBackend) -> None:
@@ -139,7 +139,7 @@ def test_start_keeps_the_class_that_is_named(lab: MainWindow, backend: FakeBacke
     panel.form.set_values({"target": "tractor"})
     panel.begin()
     options = calls(backend, "start_run")[-1][2]
-    assert (options["target"], options["layer"], options["unit"]) == (LABELS.index("tractor"), None, None)
+    assert (options["target"], options["layer"], options["unit"]) == ("tractor", None, None)
 
 
 def test_keys_pause_continue_cancel_and_go_on(lab: MainWindow, backend: FakeBackend) -> None:
@@ -290,7 +290,8 @@ def test_fast_steps_are_shown_no_faster_than_an_eye_follows(
     began = time.perf_counter()
     send(backend, *statuses[:-2])
     took = time.perf_counter() - began
-    assert len(shown) <= took / 0.04 + 2
+    # Qt's timers are up to a twentieth early.
+    assert len(shown) <= took / 0.038 + 2
     qtbot.waitUntil(lambda: shown[-1] == 398)
     send(backend, statuses[-1])
     assert shown[-1] == 400

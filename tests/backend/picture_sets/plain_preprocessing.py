@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -41,6 +43,19 @@ class Numbered(PictureSet):
 
     def read(self, index: int) -> UInt8Array:
         return np.full((1, 1, 3), index % 251, dtype=np.uint8)
+
+
+class Held(Numbered):
+    """Nothing of it can be read before there is a file ``gate``."""
+
+    def __init__(self, count: int, gate: Path) -> None:
+        super().__init__(count)
+        self.gate = gate
+
+    def read(self, index: int) -> UInt8Array:
+        while not self.gate.exists():
+            threading.Event().wait(0.005)
+        return super().read(index)
 
 
 class Deadly(Numbered):

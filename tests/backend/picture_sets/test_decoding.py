@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from plain_preprocessing import Deadly, Faulty, FirstPixel, Numbered, Unknown
+from plain_preprocessing import Deadly, Faulty, FirstPixel, Held, Numbered, Unknown
 
 from deepvis.backend.picture_sets import (
     BLOCK,
@@ -50,7 +50,7 @@ def is_running(process: int) -> bool:
 
 
 def wait_until_gone(processes: Sequence[int]) -> bool:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while any(map(is_running, processes)) and time.monotonic() < end:
         time.sleep(0.01)
     return not any(map(is_running, processes))
@@ -132,10 +132,14 @@ def test_processes_end_when_the_consumer_stops_early(started: list[subprocess.Po
     assert all(process.returncode is not None for process in started)
 
 
-def test_who_polls_need_not_wait_for_processes_that_start(started: list[subprocess.Popen[bytes]]) -> None:
-    arguments = (Numbered(100), FirstPixel(), "crop", [2, 0, 1], 1)
-    polled = list(poll_blocks(*arguments, patience=0.001))  # type: ignore[arg-type]
-    assert polled[0] is None, "no process starts as fast as that"
+def test_who_polls_need_not_wait_for_processes_that_start(
+    started: list[subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    arguments = (Held(100, gate), FirstPixel(), "crop", [2, 0, 1], 1)
+    polled = poll_blocks(*arguments, patience=0.001)  # type: ignore[arg-type]
+    assert [next(polled) for _ in range(3)] == [None, None, None]
+    gate.touch()
     assert [block.index for block in polled if block is not None] == [2, 0, 1]
 
 
@@ -189,7 +193,7 @@ def test_no_process_outlives_the_program(tmp_path: Path, sign: signal.Signals) -
             os.killpg(program.pid, sign)  # as a terminal does
         else:
             program.send_signal(sign)
-        program.wait(20)
+        program.wait(120)
     assert program.returncode != 0
     assert wait_until_gone(processes)
 

@@ -36,7 +36,7 @@ def test_steps_go_on_while_the_work_does_and_its_result_ends_them() -> None:
     go = threading.Event()
 
     def work() -> int:
-        assert go.wait(30)
+        assert go.wait(120)
         return 7
 
     steps = beside(work, "test")
@@ -90,4 +90,4 @@ def test_closing_ends_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     counts = [next(steps) for _ in range(20)]
     assert counts == sorted(counts)
     steps.close()
-    assert ended.wait(30)
+    assert ended.wait(120)

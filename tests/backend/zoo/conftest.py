@@ -34,7 +34,7 @@ def server() -> Iterator[FileServer]:
                 self.wfile.write(body[: len(body) // 2])
                 self.wfile.flush()
                 state.held.set()
-                state.hold.wait(30)
+                state.hold.wait(120)
             else:
                 self.wfile.write(body)
 

@@ -119,13 +119,13 @@ def test_a_panel_repaints_nothing_while_nothing_happens(
     state.update(overlay="saliency", strongest=9, pinned=(4,))
     panel = kind(state)
     show(qtbot, panel, 420, 700)
-    # Qt fits a combo box to its texts 20 ms after they came, which is after this timer was started.
+    result = answer()
+    panel.show_result(result)
+    # Qt fits a combo box to its texts 20 ms after they came: before this timer, which is started after it.
     fitted = QTimer()
     fitted.setSingleShot(True)
     with qtbot.waitSignal(fitted.timeout):
         fitted.start(40)
-    result = answer()
-    panel.show_result(result)
     if isinstance(panel, PredictionsPanel):
         qtbot.waitUntil(lambda: not panel.bars.gliding and not panel.pinned.gliding)
     # What is painted a few times a second only may still be on its way.

@@ -149,7 +149,7 @@ def test_one_can_zoom_in_until_the_nearest_two_come_apart(view: MapView) -> None
 
 
 def test_large_thumbnails_are_asked_for_in_full(view: MapView, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(view.sharp_wanted, timeout=3000) as asked:
+    with qtbot.waitSignal(view.sharp_wanted) as asked:
         view.camera.look_at(*view.points[3].tolist(), 60.0, glide=False)
         view.renew()
         view._changed()

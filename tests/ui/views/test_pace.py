@@ -87,6 +87,7 @@ def test_a_heavy_one_leaves_room_for_fewer_others(qtbot: QtBot, clock: Clock) ->
     assert len(with_it) == 1
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_value_that_stays_is_shown_in_the_end(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: Counter[int] = Counter()
     monkeypatch.setattr(QWidget, "update", lambda widget: shown.update([id(widget)]))
