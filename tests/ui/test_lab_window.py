@@ -18,7 +18,7 @@ from deepvis.messages import DreamRequest, RunStatus
 from deepvis.ui.main_window import MainWindow
 from deepvis.ui.panels.run_panel import RunPanel
 from tests.ui import lab_runs
-from tests.ui.fixtures import LABELS, FakeBackend, network_info, photograph
+from tests.ui.fixtures import FakeBackend, network_info, photograph
 from tests.ui.gallery_entries import content, entry
 from tests.ui.views.paints import PaintCount
 

@@ -202,7 +202,7 @@ class ClassField(OptionField):
 
     @property
     def value(self) -> Any:
-        """The class's index, or None.
+        """The class's label, its index where another class has the same label, or None.
 
         Raises
         ------
@@ -211,18 +211,20 @@ class ClassField(OptionField):
         text = self.line.text().strip()
         if not text and self.option.optional:
             return None
-        if self._index is not None:
-            return self._index
         folded = [label.casefold() for label in self._labels]
-        if text.casefold() in folded:
-            return folded.index(text.casefold())
-        if text.isdecimal():
-            if int(text) < len(self._labels):
-                return int(text)
-            raise ValueError(f"{self.option.name} {text} is out of range: it is 0 to {len(self._labels) - 1}")
-        raise ValueError(
-            f"{self.option.name} {text!r} is no class of this network{_hint(near_names(text, self._labels))}"
-        )
+        if self._index is not None:
+            index = self._index
+        elif text.casefold() in folded:
+            index = folded.index(text.casefold())
+        elif text.isdecimal():
+            index = int(text)
+            if index >= len(self._labels):
+                raise ValueError(f"{self.option.name} {text} is out of range: it is 0 to {len(self._labels) - 1}")
+        else:
+            near = near_names(text, self._labels)
+            raise ValueError(f"{self.option.name} {text!r} is no class of this network{_hint(near)}")
+        # A name says more than a number, wherever the options of a run are read.
+        return self._labels[index] if folded.count(folded[index]) == 1 else index
 
     def set_value(self, value: Any) -> None:  # noqa: D102
         self._index = value if isinstance(value, int) and 0 <= value < len(self._labels) else None
