@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
-from deepvis.messages import GalleryContent
+from deepvis.messages import GalleryContent, UInt8Array
 from deepvis.ui import theme
 from deepvis.ui.panels import gallery_text
 from deepvis.ui.panels.controls import IconButton, label, row, scrolled
@@ -14,6 +14,22 @@ from deepvis.ui.panels.text_table import TextTable
 from deepvis.ui.views.comparison_view import ComparisonView
 
 _SIDE = 320
+
+
+def before_and_after(content: GalleryContent) -> tuple[UInt8Array, UInt8Array]:
+    """What a run was made from and what it made of it, so that one lies on the other.
+
+    A run that sees a part of its picture, at the size of the network's input, keeps that part; one that grows something
+    else (a printable patch) keeps the picture with it. Raises ValueError where it was made without a picture.
+    """
+    after = content.images.get("after", content.image)
+    for name in ("before", "original"):
+        before = content.images.get(name)
+        if before is not None and before.shape == after.shape:
+            return before, after
+    if content.input is None:
+        raise ValueError(f"{gallery_text.title(content.entry)} was made without a picture to compare it with")
+    return content.input, after
 
 
 class GalleryComparison(QDialog):
@@ -72,8 +88,8 @@ class GalleryComparison(QDialog):
 
         Raises ValueError where there is neither.
         """
-        if second is None and first.input is None:
-            raise ValueError(f"{gallery_text.title(first.entry)} was made without a picture to compare it with")
+        if second is None:
+            before_and_after(first)
         self._contents = (first, second)
         self._swapped = False
         self._fill()
@@ -84,9 +100,9 @@ class GalleryComparison(QDialog):
         name = gallery_text.title(first.entry)
         self.shown = (first.entry.id,) if second is None else (first.entry.id, second.entry.id)
         if second is None:
-            assert first.input is not None
             # What it was made from stands at the left: before, then after.
-            sides = [(first.input, first.entry.source or "Input"), (first.image, name)]
+            before, after = before_and_after(first)
+            sides = [(before, first.entry.source or "Input"), (after, name)]
             rows: list[tuple[str, ...]] = [("Options",), *gallery_text.option_rows(first.entry.options)]
             rows += [("Figures",), *gallery_text.figure_rows(first.entry.figures)] if first.entry.figures else []
         else:

@@ -9,7 +9,7 @@ from typing import Any
 
 from deepvis.messages import GalleryEntry
 from deepvis.ui.playback_bar import clock
-from deepvis.ui.views.numbers import format_percent, format_size, format_value
+from deepvis.ui.views.numbers import format_name, format_percent, format_size, format_value
 
 EMPTY = "Runs that have ended appear here. Start one in the lab"
 NOTHING_FOUND = "No run matches. Empty the search field, or choose All runs"
@@ -92,20 +92,20 @@ def fact_rows(entry: GalleryEntry) -> list[tuple[str, str]]:
 
 def option_rows(options: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Options as (name, text)."""
-    return [(name_text(name), value_text(value)) for name, value in options.items()]
+    return [(format_name(name), value_text(value)) for name, value in options.items()]
 
 
 def figure_rows(figures: Mapping[str, float]) -> list[tuple[str, str]]:
     """Figures as (name, text); shares as percentages."""
     return [
-        (name_text(name), format_percent(value) if is_share(name) and 0 <= value <= 1 else format_value(value))
+        (format_name(name), format_percent(value) if is_share(name) and 0 <= value <= 1 else format_value(value))
         for name, value in figures.items()
     ]
 
 
 def other_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Further statements as (name, text); long lists are left out."""
-    rows = [(name_text(name), value_text(value)) for name, value in facts.items()]
+    rows = [(format_name(name), value_text(value)) for name, value in facts.items()]
     return [row for row in rows if len(row[1]) <= 120]
 
 
@@ -131,12 +131,6 @@ def searchable(entry: GalleryEntry) -> str:
 def matches(text: str, words: str) -> bool:
     """Whether every one of the words occurs in a :func:`searchable` text."""
     return all(word in text for word in words.casefold().split())
-
-
-def name_text(name: str) -> str:
-    """A name as a person reads it: ``feature_error`` becomes ``Feature error``."""
-    text = name.replace("_", " ")
-    return text[:1].upper() + text[1:]
 
 
 def value_text(value: Any) -> str:

@@ -21,13 +21,12 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from deepvis.ui import theme
 from deepvis.ui.views.course import Course, thinned
 from deepvis.ui.views.lines import draw_line
-from deepvis.ui.views.numbers import format_percent, format_value
+from deepvis.ui.views.numbers import format_name, format_percent, format_value
 from deepvis.ui.views.pace import Pace
 
 _ROW_HEIGHT = 18
 _INTERVAL = 0.2
 """Seconds between two paintings while a run goes on."""
-_SPELLED = {"psnr": "PSNR", "ssim": "SSIM", "linf": "L∞", "l2": "L2", "l0": "L0"}
 _SHORT = {
     "original_probability": "Original",
     "median_confidence": "Median",
@@ -87,7 +86,7 @@ class CourseView(QWidget):
     def show_course(self, course: Course | None) -> None:
         """Show these figures; call it again when a step was added."""
         self._course = course
-        self.setAccessibleDescription(", ".join(f"{title(name)} {self.text(name)}" for name in self.names))
+        self.setAccessibleDescription(", ".join(f"{format_name(name)} {self.text(name)}" for name in self.names))
         self._pace.update()
 
     def choose(self, name: str) -> None:
@@ -158,7 +157,7 @@ class CourseView(QWidget):
         widest = "100.0 %" if is_share(name) else "−0.0000"
         room = inner.width() - max(metrics.horizontalAdvance(text) for text in (value, widest))
         painter.setPen(palette.color("text" if on else "quiet"))
-        whole = title(name)
+        whole = format_name(name)
         fits = metrics.horizontalAdvance(whole) <= room - theme.TIGHT
         named = whole if fits else _SHORT.get(name, whole)
         said = metrics.elidedText(named, Qt.TextElideMode.ElideRight, room - theme.TIGHT)
@@ -234,7 +233,9 @@ class CourseView(QWidget):
             place = self._place_at(QPointF(event.pos()))
             if place is not None:
                 name = self.names[place]
-                QToolTip.showText(event.globalPos(), f"{title(name)} {self.text(name)}\nClick to plot its course", self)
+                QToolTip.showText(
+                    event.globalPos(), f"{format_name(name)} {self.text(name)}\nClick to plot its course", self
+                )
                 return True
         return super().event(event)
 
@@ -265,14 +266,6 @@ class CourseView(QWidget):
         if hover != self._hover:
             self._hover = hover
             self.update()
-
-
-def title(name: str) -> str:
-    """A figure's name for a person: ``feature_error`` as ``Feature error``."""
-    if name in _SPELLED:
-        return _SPELLED[name]
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]
 
 
 def is_share(name: str) -> bool:

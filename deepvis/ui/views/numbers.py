@@ -48,3 +48,15 @@ def format_percent(share: float) -> str:
 def format_size(height: int, width: int) -> str:
     """A picture's size as people say it, width first: ``451 × 300``."""
     return f"{width} × {height}"
+
+
+SPELLED = {"psnr": "PSNR", "ssim": "SSIM", "linf": "L∞", "l2": "L2", "l0": "L0"}
+"""Names that are written in their own way."""
+
+
+def format_name(name: str) -> str:
+    """A figure's or an option's name for a person: ``feature_error`` as ``Feature error``, ``psnr`` as ``PSNR``."""
+    if name in SPELLED:
+        return SPELLED[name]
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]

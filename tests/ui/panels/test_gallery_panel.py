@@ -24,6 +24,7 @@ from deepvis.ui.actions import ACTIONS, REASONS
 from deepvis.ui.main_window import MainWindow
 from deepvis.ui.panels import gallery_text
 from deepvis.ui.panels.course_pictures import decode
+from deepvis.ui.panels.gallery_comparison import before_and_after
 from deepvis.ui.panels.gallery_list import GalleryList
 from deepvis.ui.panels.gallery_panel import GalleryPanel
 from deepvis.ui.settings_store import SettingsStore
@@ -345,6 +346,29 @@ def test_one_entry_is_compared_with_what_it_was_made_from(live: MainWindow) -> N
     live.gallery.panel.choose("entry 2")
     press(live, Qt.Key.Key_C)
     assert live.gallery.comparison.title.text() == "Chelsea the cat and tractor 2"
+
+
+@pytest.mark.parametrize("name", ["before", "original"])
+def test_what_a_run_saw_of_its_picture_is_laid_under_what_it_made(name: str) -> None:
+    photo, seen = picture("coffee", 90), picture("coffee")
+    made = content(entry(), input=photo, images={name: seen}, image=np.zeros_like(seen))
+    before, after = before_and_after(made)
+    assert before is seen
+    assert after is made.image
+    assert before_and_after(replace(made, images={}))[0] is photo
+    strip = replace(made, image=np.zeros((40, 300, 3), np.uint8))
+    assert before_and_after(strip)[0] is photo
+
+
+def test_a_printable_patch_is_compared_where_it_lies_on_the_picture() -> None:
+    before, after = picture(), 255 - picture()
+    pair = before_and_after(content(entry(), image=picture(side=20), images={"before": before, "after": after}))
+    assert pair[0] is before
+    assert pair[1] is after
+
+
+def test_figures_are_spelled_as_the_field_spells_them() -> None:
+    assert gallery_text.figure_rows({"psnr": 31.25, "linf": 0.03}) == [("PSNR", "31.2"), ("L∞", "0.03")]
 
 
 def test_the_split_is_dragged_and_moved_by_keys(qtbot: QtBot) -> None:
