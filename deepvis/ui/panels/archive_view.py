@@ -33,12 +33,16 @@ _STEPS = {
 class ArchiveGrid(QWidget):
     """One painted image of all cells. The cell under the pointer, or under the keyboard's cursor, is looked at.
 
+    A click keeps the cell, so that it stays in sight while it evolves; another click on it lets it go.
+
     Signals
     -------
     looked_at : the cell's number, or -1 where it is none any more.
+    kept_changed : another cell, or none, is kept.
     """
 
     looked_at = Signal(int)
+    kept_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,6 +51,7 @@ class ArchiveGrid(QWidget):
         self._tiles: ArchiveTiles | None = None
         self._image: Picture | None = None
         self._look: int | None = None
+        self._kept: int | None = None
         self._placeholder = ""
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -56,7 +61,7 @@ class ArchiveGrid(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Archive")
-        self.setToolTip("Point at a picture, or use the arrow keys, to see it large")
+        self.setToolTip("Point at a picture, or use the arrow keys, to see it large; a click or Return keeps it there")
         theme.theme_changed.connect(self._forget)
 
     @property
@@ -70,6 +75,11 @@ class ArchiveGrid(QWidget):
             self._forget()
         self._archive, self._confidence = archive, np.array(confidence, np.float32)
         self._draw()
+
+    @property
+    def kept(self) -> int | None:
+        """The cell that a person wants to keep in sight, or None."""
+        return self._kept
 
     def set_placeholder(self, text: str) -> None:
         """What is written while there is nothing."""
@@ -142,11 +152,12 @@ class ArchiveGrid(QWidget):
         ratio, (height, width) = self.devicePixelRatioF(), self._tiles.geometry.size
         corner = self._corner()
         painter.drawImage(QRectF(corner.x(), corner.y(), width / ratio, height / ratio), self._image.image)
-        if self._look is not None:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(palette.color("accent"), 2))
-            painter.drawRoundedRect(self.cell_rect(self._look).adjusted(-1, -1, 1, 1), 2, 2)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for cell, token in ((self._look, "text"), (self._kept, "accent")):
+            if cell is not None:
+                painter.setPen(QPen(palette.color(token), 2))
+                painter.drawRoundedRect(self.cell_rect(cell).adjusted(-1, -1, 1, 1), 2, 2)
 
     # ------------------------------------------------------------------------------------------------------ input
 
@@ -156,10 +167,20 @@ class ArchiveGrid(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: D102
         self._set_look(self.cell_at(event.position()))
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: D102
+        cell = self.cell_at(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and cell is not None:
+            self._keep(cell)
+        else:
+            super().mousePressEvent(event)
+
     def leaveEvent(self, event: QEvent) -> None:  # noqa: D102
         self._set_look(None)
 
     def event(self, event: QEvent) -> bool:  # noqa: D102
+        if event.type() == QEvent.Type.ToolTip and self._look is not None:
+            # It would cover the pictures that are pointed at.
+            return True
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._step(event):
             event.accept()
             return True
@@ -167,6 +188,9 @@ class ArchiveGrid(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: D102
         step = self._step(event)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._look is not None and not event.modifiers():
+            self._keep(self._look)
+            return
         if step is None or self._tiles is None:
             super().keyPressEvent(event)
             return
@@ -182,6 +206,11 @@ class ArchiveGrid(QWidget):
         plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
         return _STEPS.get(Qt.Key(event.key())) if plain and self._tiles is not None else None
 
+    def _keep(self, cell: int) -> None:
+        self._kept = None if cell == self._kept else cell
+        self.update()
+        self.kept_changed.emit()
+
     def _set_look(self, cell: int | None) -> None:
         if cell != self._look:
             self._look = cell
@@ -190,7 +219,8 @@ class ArchiveGrid(QWidget):
 
 
 class ArchiveView(QWidget):
-    """The archive, and beside it the cell that is looked at: under the pointer, else the one that is surest."""
+    """The archive, and beside it the cell that is looked at: under the pointer, else the one that a person keeps, else
+    the surest."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -216,6 +246,7 @@ class ArchiveView(QWidget):
         outer.addWidget(self.grid, 1)
         outer.addWidget(self._side)
         self.grid.looked_at.connect(self._look_at)
+        self.grid.kept_changed.connect(self._show_cell)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Give the single picture a third of the width, and no more than a square takes."""
@@ -230,10 +261,11 @@ class ArchiveView(QWidget):
 
     @property
     def cell(self) -> int | None:
-        """The cell that is shown large: the one that is looked at, else the surest; None without an archive."""
+        """The cell that is shown large: looked at, else kept, else the surest; None without an archive."""
         confidence = self._confidence
-        if self._cell is not None and self._cell < len(confidence):
-            return self._cell
+        for cell in (self._cell, self.grid.kept):
+            if cell is not None and cell < len(confidence):
+                return cell
         return int(confidence.argmax()) if len(confidence) else None
 
     def show_update(self, update: RunUpdate) -> None:
@@ -283,8 +315,8 @@ class ArchiveView(QWidget):
         labels: Sequence[str] = self._update.detail["labels"]
         self.picture.set_picture(np.ascontiguousarray(self._update.detail["archive"][cell]))
         self.label.setText(labels[cell] if cell < len(labels) else f"Class {cell}")
-        surest = "" if self._cell is not None else " · surest"
-        self.confidence.setText(f"{format_percent(float(self._confidence[cell]))}{surest}")
+        why = " · kept" if cell == self.grid.kept else "" if self._cell is not None else " · surest"
+        self.confidence.setText(f"{format_percent(float(self._confidence[cell]))}{why}")
 
 
 def _colors() -> TileColors:

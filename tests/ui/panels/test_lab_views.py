@@ -233,6 +233,30 @@ def test_pointing_at_a_cell_shows_it_with_its_label_and_confidence(archive: Arch
     assert archive.label.text() == "class 0"
 
 
+def test_a_click_keeps_a_cell_in_sight_and_another_lets_it_go(archive: ArchiveView) -> None:
+    archive.show_update(lab_runs.update("evolved_fooling", 2))
+    grid, place = archive.grid, archive.grid.cell_rect(4).center().toPoint()
+    QTest.mouseClick(grid, Qt.MouseButton.LeftButton, pos=place)
+    QApplication.sendEvent(grid, QEvent(QEvent.Type.Leave))
+    assert archive.label.text() == "class 4"
+    assert archive.confidence.text() == "35.0 % · kept"
+    QTest.mouseMove(grid, grid.cell_rect(2).center().toPoint())
+    assert archive.label.text() == "class 2"
+    QTest.mouseClick(grid, Qt.MouseButton.LeftButton, pos=place)
+    QApplication.sendEvent(grid, QEvent(QEvent.Type.Leave))
+    assert archive.cell == 0
+
+
+def test_return_keeps_the_cell_under_the_cursor(archive: ArchiveView) -> None:
+    archive.show_update(lab_runs.update("evolved_fooling", 2))
+    archive.grid.setFocus()
+    QTest.keyClick(archive.grid, Qt.Key.Key_Right)
+    QTest.keyClick(archive.grid, Qt.Key.Key_Right)
+    QTest.keyClick(archive.grid, Qt.Key.Key_Return)
+    archive.grid.clearFocus()
+    assert archive.cell == 1
+
+
 def test_the_arrow_keys_move_from_cell_to_cell(archive: ArchiveView) -> None:
     archive.show_update(lab_runs.update("evolved_fooling", 2))
     tiles = archive.grid.tiles
