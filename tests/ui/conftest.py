@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -49,7 +48,7 @@ def make_window(
         window.show()
         window.start("sample:cat?motion=1", None, None)
         qtbot.waitUntil(lambda: window.state.info is not None)
-        backend.tick(time.perf_counter())
+        backend.tick()
         qtbot.waitUntil(lambda: window.grid_panel.view.result is not None)
         made.append(window)
         return window

@@ -6,6 +6,7 @@ maps that are drawn), computed here in another way and in a few milliseconds.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -374,6 +375,7 @@ class FakeBackend:
         self._result: ViewResult | None = None
         self._events: deque[Event] = deque()
         self._frame = 0
+        self._captured = time.perf_counter()
         self._frozen = False
         self.kept: dict[str, GalleryContent] = {}
         self._deleted: list[dict[str, GalleryContent]] = []
@@ -387,11 +389,12 @@ class FakeBackend:
         self.kept[content.entry.id] = content
         self.send(GalleryChanged())
 
-    def tick(self, captured: float = 0.0) -> None:
-        """A new frame has come and was answered."""
+    def tick(self, captured: float | None = None) -> None:
+        """A new frame has come, just now unless it is said when, and was answered."""
         if not self._frozen:
             self._frame += 1
-        self._answer(captured)
+        self._captured = time.perf_counter() if captured is None else captured
+        self._answer()
 
     def send(self, event: Event) -> None:
         """An event has come."""
@@ -403,11 +406,11 @@ class FakeBackend:
         """The last request."""
         return self._request
 
-    def _answer(self, captured: float = 0.0) -> None:
+    def _answer(self) -> None:
         if self._request is not None:
             frame = max(1, self._frame)
             self._result = view_result(
-                self._request, self.info, frame_id=frame, name=self.photograph, captured=captured
+                self._request, self.info, frame_id=frame, name=self.photograph, captured=self._captured
             )
             self._wake()
 
