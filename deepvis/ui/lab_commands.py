@@ -73,6 +73,6 @@ class LabCommands:
         window = self._window
         panel = window.lab.show_run("deepdream")
         if on:
-            window.docks.show_lab(True)
+            window.docks.show_lab(not window.window_commands.presenting)
         assert panel.live is not None
         panel.live.set_on(on)

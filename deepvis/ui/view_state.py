@@ -80,7 +80,8 @@ class ViewState(QObject):
             self.changed.emit()
 
     def set_network(self, info: NetworkInfo) -> None:
-        """A network took over: keep the layer and unit where it has them, else choose one in the middle.
+        """A network took over: keep the layer and unit where it has them, else choose one in the middle. A dream goes on
+        in the layer that is chosen then.
 
         Where a forward pass alone takes long, looking back from many units at once is switched off; a person can switch
         it on again, and it comes back with a faster network.
@@ -104,9 +105,13 @@ class ViewState(QObject):
         slow = bool(info.measured) and min(milliseconds for _, milliseconds in info.measured) > SLOW_MS
         strongest = 0 if slow else self._strongest
         show = "activation" if look.show == "gradient" else look.show
+        dream = look.dream
+        if dream is not None:
+            unit = None if dream.unit is None else look.unit
+            dream = replace(dream, layer=look.layer, unit=unit) if look.layer is not None else None
         self._look = replace(
             look, strongest=strongest, origin=None, show=show, position=None, input_size=size, pinned=pinned,
-            dream=None,
+            dream=dream,
         )  # fmt: skip
         self.network_changed.emit()
         self.changed.emit()

@@ -177,11 +177,19 @@ class WindowCommands:
             self._apply(theme.current().name, theme.PRESENTATION_SCALE)
             window.showFullScreen()
             window.docks.fit_width()
-            if not window.docks.lab.isHidden():
+            if window.lab.enlarged:
+                # Its pictures are what is presented; half of the screen for its buttons would leave them little of it.
+                window.docks.show_lab(False)
+            elif not window.docks.lab.isHidden():
                 window.docks.fit_lab()
         elif not on:
             self.leave_presentation()
         self._mark()
+
+    @property
+    def presenting(self) -> bool:
+        """Whether there is nothing but the pictures, in large type."""
+        return self._presenting
 
     def arrangement(self) -> tuple[str, str]:
         """The window's geometry and layout as text; during a presentation those from before it."""

@@ -552,10 +552,30 @@ def test_a_dream_that_nobody_sees_is_not_asked_for(lab: MainWindow, backend: Fak
     qtbot.waitUntil(lambda: backend.request_now.dream is None)
 
 
-def test_a_new_network_ends_the_dream(lab: MainWindow, backend: FakeBackend) -> None:
+def test_a_dream_goes_on_in_the_next_network(lab: MainWindow, backend: FakeBackend, qtbot: QtBot) -> None:
     panel = lab.lab.show_run("deepdream")
     assert panel.live is not None
     panel.live.set_on(True)
-    lab.state.set_network(network_info(hash="1" * 16))
+    lab.state.update(layer="conv2", unit=4)
+    panel.live.unit_only.setChecked(True)
+    other = tuple(replace(layer, name=f"block.{layer.name}") for layer in network_info().layers)
+    lab.state.set_network(network_info(hash="1" * 16, layers=other))
+    look = lab.state.look
+    assert look.layer in [layer.name for layer in other]
+    assert look.dream == DreamRequest(look.layer, look.unit, 1.0, 0.5)
+    assert panel.live.switch.isChecked()
+    lab.state.set_network(network_info(hash="2" * 16, layers=()))
     assert not panel.live.on
     assert not panel.live.switch.isChecked()
+
+
+def test_in_a_presentation_a_dream_has_the_lab_s_room(lab: MainWindow) -> None:
+    lab.actions_["window.presentation"].trigger()
+    lab.actions_["lab.dream"].trigger()
+    assert lab.lab.enlarged
+    assert lab.docks.lab.isHidden()
+    lab.actions_["window.presentation"].trigger()
+    assert not lab.docks.lab.isHidden()
+    lab.actions_["window.presentation"].trigger()
+    assert lab.docks.lab.isHidden()
+    assert lab.lab.dream_is_seen
