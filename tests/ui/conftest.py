@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QEvent
+from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -73,6 +74,12 @@ def widgets_gone(qapp: QApplication) -> Iterator[None]:
     """What a test deletes is gone before the next, which would dress it anew with its own theme."""
     yield
     qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture(autouse=True)
+def pointer_away(qapp: QApplication) -> None:
+    """The pointer is where no window is, wherever it was left: a new window under it would be told that it is there."""
+    QCursor.setPos(-10_000, -10_000)
 
 
 @pytest.fixture(autouse=True)
