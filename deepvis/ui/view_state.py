@@ -80,8 +80,8 @@ class ViewState(QObject):
             self.changed.emit()
 
     def set_network(self, info: NetworkInfo) -> None:
-        """A network took over: keep the layer and unit where it has them, else choose one in the middle. A dream goes on
-        in the layer that is chosen then.
+        """A network took over: keep the layer and unit where it has them, else choose one in the middle, where a dream
+        goes on.
 
         Where a forward pass alone takes long, looking back from many units at once is switched off; a person can switch
         it on again, and it comes back with a faster network.

@@ -569,6 +569,25 @@ def test_a_dream_goes_on_in_the_next_network(lab: MainWindow, backend: FakeBacke
     assert not panel.live.switch.isChecked()
 
 
+@pytest.mark.usefixtures("dressed_first")
+def test_a_form_that_was_hidden_in_a_presentation_is_as_wide_as_before(lab: MainWindow) -> None:
+    def width() -> int:
+        for _ in range(5):
+            QApplication.processEvents()
+        field = lab.lab.panels["deepdream"].form.fields["layer"]
+        return field.width()
+
+    lab.lab.show_run("deepdream")
+    before = width()
+    lab.actions_["window.presentation"].trigger()
+    width()
+    lab.actions_["window.lab"].trigger()
+    width()
+    lab.actions_["window.presentation"].trigger()
+    assert not lab.docks.lab.isHidden()
+    assert width() == before
+
+
 def test_in_a_presentation_a_dream_has_the_lab_s_room(lab: MainWindow) -> None:
     lab.actions_["window.presentation"].trigger()
     lab.actions_["lab.dream"].trigger()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QMimeData, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QGridLayout, QWidget
 
 from deepvis.ui import theme
 from deepvis.ui.panels.controls import Choice, IconButton, label, row
@@ -51,9 +51,12 @@ class InputRow(QWidget):
         self._name.setBuddy(self.choice)
         rest = row(self.choice, self.file, spacing=theme.SMALL)
         rest.setStretch(0, 1)
-        layout = row(self._name, rest, spacing=theme.MEDIUM)
-        layout.setStretch(1, 1)
-        self.setLayout(layout)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(theme.MEDIUM)
+        self._grid.addWidget(self._name, 0, 0)
+        self._grid.addLayout(rest, 0, 1)
+        self._grid.setColumnStretch(1, 1)
         self._offer()
         self.choice.chosen.connect(lambda _value: self.edited.emit())
 
@@ -64,7 +67,8 @@ class InputRow(QWidget):
 
     def set_name_width(self, width: int) -> None:
         """Give the name a column of at least this width."""
-        self._name.setMinimumWidth(width)
+        # Not of the name itself, whose size hint would hold it for every size of type to come.
+        self._grid.setColumnMinimumWidth(0, width)
 
     @property
     def value(self) -> str:

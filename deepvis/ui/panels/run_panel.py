@@ -223,6 +223,8 @@ class RunPanel(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Show what has come meanwhile."""
         super().showEvent(event)
+        # While it is hidden, Qt does not tell its names what the size of type is.
+        self._follow_scale()
         self._catch_up()
         self._refresh()
 

@@ -84,7 +84,7 @@ def test_start_runs_on_the_frame_that_is_shown_and_freezes_it(panel: RunPanel, b
     press(panel.controls.start)
     ((_, name, options, image),) = calls(backend, "start_run")
     assert name == "occlusion"
-    assert options == {"target": 6, "patch": 9, "stride": None, "fill": 128, "precision": "fp32", "batch": None}
+    assert options == {"target": "tractor", "patch": 9, "stride": None, "fill": 128, "precision": "fp32", "batch": None}
     assert image is photograph("chelsea")
     assert calls(backend, "freeze") == [("freeze", True)]
 
