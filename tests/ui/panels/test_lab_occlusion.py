@@ -16,7 +16,7 @@ from deepvis.ui.panels.occlusion_view import OcclusionView
 from deepvis.ui.views.numbers import format_percent, format_value
 from tests.ui import occlusion_run as script
 from tests.ui.dressing import dark
-from tests.ui.views.paints import PaintCount, show
+from tests.ui.views.paints import PaintCount, come_to_rest, show
 
 
 @pytest.fixture
@@ -180,11 +180,10 @@ def test_the_map_fills_in_without_moving_the_pictures(view: OcclusionView) -> No
     ]
 
 
-def test_pointing_at_the_same_place_again_paints_nothing(view: OcclusionView) -> None:
+def test_pointing_at_the_same_place_again_paints_nothing(view: OcclusionView, qtbot: QtBot) -> None:
     view.show_update(script.updates(1)[0])
     point_at(view, 30, 2)
-    view.grab()
-    QApplication.processEvents()
+    come_to_rest(qtbot, view)
     counts = [PaintCount(each) for each in (view.picture, view.covered, view.values)]
     view.picture.hovered.emit(30.5 / script.HEIGHT, 3.0 / script.WIDTH)
     QApplication.processEvents()

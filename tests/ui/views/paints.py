@@ -10,6 +10,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from deepvis.ui.views.pace import Pace
+
 
 class PaintCount(QObject):
     """Counts a widget's paint events from now on."""
@@ -41,6 +43,12 @@ class Sentinel(QWidget):
         painted = self._paints.count
         self.update()
         qtbot.waitUntil(lambda: self._paints.count > painted)
+
+
+def come_to_rest(qtbot: QtBot, window: QWidget) -> None:
+    """Wait until all of a window is painted, also what is painted a few times a second only."""
+    qtbot.waitUntil(lambda: not any(pace.pending for pace in window.findChildren(Pace)))
+    Sentinel(window).wait(qtbot)
 
 
 def show(qtbot: QtBot, widget: QWidget, width: int = 320, height: int = 240) -> None:

@@ -14,7 +14,7 @@ from deepvis.ui.views.color_scale import ColorScale
 from deepvis.ui.views.numbers import format_milliseconds, format_percent, format_short, format_size, format_value
 from deepvis.ui.views.plot_view import HistogramPlot, TimePlot
 from deepvis.ui.views.tiles_view import Tile, TilesView
-from tests.ui.views.paints import PaintCount, click, grabbed, show
+from tests.ui.views.paints import PaintCount, click, come_to_rest, grabbed, show
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def test_bars_glide_to_their_length_and_then_nothing_is_painted(qtbot: QtBot) ->
     qtbot.waitUntil(lambda: not view.gliding)
     half, quarter = accent_width(view, 0), accent_width(view, 1)
     assert half == pytest.approx(2 * quarter, abs=4)
-    QApplication.processEvents()
+    come_to_rest(qtbot, view)
     paints = PaintCount(view)
     view.set_predictions(answer(0.5, 0.25))
     QApplication.processEvents()
