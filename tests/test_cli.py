@@ -410,6 +410,26 @@ def test_bench_passes_its_words_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [["live", "--rounds", "3"]]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "deepvis bench: BENCHMARK must be given"),
+        (["lve"], "deepvis bench: there is no benchmark 'lve'; did you mean live?"),
+        (["live", "--moddels"], "deepvis bench live: there is no option --moddels; did you mean --models?"),
+        (["live", "--rounds"], "deepvis bench live: --rounds needs a value"),
+        (["live", "--rounds", "few"], "deepvis bench live: --rounds: 'few' is no whole number"),
+    ],
+)
+def test_wrong_words_of_a_benchmark_are_said_as_those_of_a_command(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["bench", *words]) == 2
+    usage, last = capsys.readouterr().err.splitlines()
+    assert usage.startswith("usage: deepvis bench")
+    assert "--help lists them" in usage
+    assert last == said
+
+
 def test_sizes_and_numbers_are_read_as_people_write_them() -> None:
     assert common.size("224") == (224, 224)
     assert common.size("240x320") == common.size("240×320") == (240, 320)

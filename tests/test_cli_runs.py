@@ -200,6 +200,21 @@ def test_wrong_words_are_refused_before_a_network_is_loaded(
     assert not captured.out
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "choose a class"),
+        (["--objective", "layer"], "needs a layer"),
+        (["--objective", "channel", "--layer", "conv4"], "needs a unit of layer 'conv4'"),
+    ],
+)
+def test_an_image_of_nothing_is_refused_before_a_network_is_loaded(
+    words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["maximise", "-o", str(tmp_path / "o.png"), "--model", "no-such-network", *words]) == 2
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("fade")
 @pytest.mark.parametrize("output", ["out.jpg", "no/such/folder/out.png", "picture.png"])
 def test_an_output_that_cannot_be_written_is_refused_at_once(

@@ -5,17 +5,18 @@ Machines are noisy, so contestants take turns in one run and what counts is the 
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 
+from deepvis.cli.common import CommandParser
+
 
 def main(argv: Sequence[str]) -> int:
     """Run one benchmark: ``live``, ``window``, ``startup`` or ``memory``. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="deepvis bench", description="Measure deepvis on this machine.")
+    parser = CommandParser(prog="deepvis bench", description="Measure deepvis on this machine.")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    commands = parser.add_subparsers(dest="what", required=True, metavar="live|window|startup|memory")
+    commands = parser.add_subparsers(dest="what", required=True, metavar="BENCHMARK", title="benchmarks")
     live = commands.add_parser("live", help="the engine beside bare forward passes and a plain loop")
     live.add_argument("--models", nargs="+", default=["tinynet", "alexnet", "resnet18", "googlenet", "vgg16"])
     live.add_argument("--rounds", type=int, default=7, help="turns of every contestant (7)")

@@ -85,15 +85,18 @@ def _plain_words(message: str) -> str:
     """What argparse says, as this program speaks."""
     message = re.sub(r"^argument (?:-\w/)?(\S+): expected one argument$", r"\1 needs a value", message)
     message = re.sub(r"^argument (?:-\w/)?(\S+): ", r"\1: ", message)
+    message = re.sub(r"invalid int value: ('.*')$", r"\1 is no whole number", message)
+    message = re.sub(r"invalid float value: ('.*')$", r"\1 is no number", message)
     missing = re.match(r"^the following arguments are required: (.*)$", message)
     if missing:
         names = [name.rpartition("/")[2] for name in missing[1].split(", ")]
         return f"{' and '.join(names)} must be given"
-    choice = re.match(r"^COMMAND: invalid choice: '(.*)' \(choose from (.*)\)$", message)
+    choice = re.match(r"^(COMMAND|BENCHMARK): invalid choice: '(.*)' \(choose from (.*)\)$", message)
     if choice:
-        near = near_names(choice[1], re.findall(r"'([^']+)'", choice[2]), 1)
-        hint = f"did you mean {near[0]}?" if near else "deepvis --help lists those that there are"
-        return f"there is no command {choice[1]!r}; {hint}"
+        near = near_names(choice[2], re.findall(r"'([^']+)'", choice[3]), 1)
+        listing = "deepvis --help" if choice[1] == "COMMAND" else "deepvis bench --help"
+        hint = f"did you mean {near[0]}?" if near else f"{listing} lists those that there are"
+        return f"there is no {choice[1].lower()} {choice[2]!r}; {hint}"
     return message
 
 

@@ -151,6 +151,9 @@ def _run(command: _Command, options: argparse.Namespace) -> int:
     if getattr(options, "preset", None) is not None:
         values |= preset(cls.presets, options.preset)
     run = make_run(cls, values | given_options(options))
+    lacks = getattr(run, "lacks", "")
+    if lacks:
+        raise UsageError(lacks)
     image = getattr(options, "image", None)
     jobs = _jobs(cls.needs, image or (record.picture if record is not None else None), options)
     _check_files(jobs, options)

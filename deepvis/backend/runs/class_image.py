@@ -255,6 +255,21 @@ class ClassImage:
 
     # ------------------------------------------------------------------------------------------- what is maximised
 
+    @property
+    def lacks(self) -> str:
+        """What must still be named before a step can be made, whatever the network; empty where nothing is missing."""
+        kind = self._kind()
+        if kind == "class":
+            nothing = (
+                "nothing is chosen that the picture should maximise; choose a class (target), or a layer and a unit"
+            )
+            return nothing if self.target is None else ""
+        if self.layer is None:
+            return f"objective {kind!r} needs a layer; choose one"
+        if kind != "layer" and self.unit is None:
+            return f"objective {kind!r} needs a unit of layer {self.layer!r}; choose one"
+        return ""
+
     def goal(self, net: Network) -> Objective:
         """What is maximised in this network.
 
@@ -264,22 +279,19 @@ class ClassImage:
         Raises ValueError where nothing is chosen, or a class or unit is out of range; KeyError for an unknown label or
         layer, with the nearest.
         """
+        if self.lacks:
+            raise ValueError(self.lacks)
         kind = self._kind()
         if kind == "class":
-            if self.target is None:
-                raise ValueError(
-                    "nothing is chosen that the picture should maximise; choose a class (target), or a layer and a unit"
-                )
+            assert self.target is not None
             index = net.target_index(self.target)
             rivals = RIVALS.get(self.recipe, 0.0) if self.rivals is None else self.rivals
             return Objective("class", index, None, net.labels[index], rivals)
-        if self.layer is None:
-            raise ValueError(f"objective {kind!r} needs a layer; choose one")
+        assert self.layer is not None
         if kind == "layer":
             net.layer(self.layer)
             return Objective("layer", 0, self.layer, self.layer)
-        if self.unit is None:
-            raise ValueError(f"objective {kind!r} needs a unit of layer {self.layer!r}; choose one")
+        assert self.unit is not None
         net.check_unit(self.layer, self.unit)
         return Objective(kind, self.unit, self.layer, f"{self.layer} {self.unit}")
 
