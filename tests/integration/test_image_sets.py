@@ -18,6 +18,7 @@ from pytestqt.qtbot import QtBot
 from skimage import data
 
 import deepvis
+from deepvis.backend.library import Library
 from deepvis.messages import (
     Event,
     LayerCorrelation,
@@ -258,6 +259,11 @@ def test_one_press_scans_the_sample_photographs_and_their_patches_appear(
     grid = window.grid_panel.view.result
     assert grid is not None
     assert grid.picture[:, :, :3].std() > 20
+    # What was scanned last is shown a little later.
+    shown = window.libraries.unit
+    qtbot.waitUntil(lambda: shown.patches is not None and len(shown.patches.patches) == 9)
+    library = Library(shown.patches.folder)
+    qtbot.waitUntil(lambda: shown.patches.revision == library.revision and len(shown.patches.patches) == 9)
     # A picture that is no file of its own is opened all the same, at the place of the patch.
     best = section.tiles.patches[0]
     section.tiles.patch_chosen.emit(0)
