@@ -153,7 +153,6 @@ class Playback(Source):
         shot = self._ahead or self._decode()
         self._ahead = None
         if shot is not None:
-            self._passes_without_picture = 0
             self._ahead = shot
             return shot
         if not self._loop or self._decoder is None:
@@ -177,6 +176,7 @@ class Playback(Source):
         if self._ahead is shot:
             self._ahead = None
         self._shown, self._image = shot, shot.image()
+        self._passes_without_picture = 0
         return self._again()
 
     def _again(self) -> Frame | None:

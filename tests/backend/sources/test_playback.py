@@ -175,6 +175,10 @@ def test_it_begins_again_at_its_end(source: Source, clock: Clock) -> None:
     assert clock.now - started == pytest.approx((COUNT + 2) / RATE, abs=1e-3)
 
 
+def test_it_goes_round_as_often_as_it_is_watched(source: Source, clock: Clock) -> None:
+    assert play(source, clock, 4 * COUNT) == 4 * [*range(COUNT)]
+
+
 def test_without_loop_it_ends_and_can_be_started_again(source: Source, clock: Clock) -> None:
     source.control("loop", False)
     assert play(source, clock, COUNT + 3) == list(range(COUNT))
