@@ -59,6 +59,8 @@ class RunControls(QWidget):
         self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.course = CourseView(placeholder="The figures appear here, step by step")
         self.course.choose(plots)
+        # What it would like to have must not make the panel higher than its room, where messages are long.
+        self.course.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.note = label("", "warning", wrap=True)
         self.note.setAccessibleName("What is to be known")
         self.error = label("", "error", wrap=True)
@@ -104,7 +106,8 @@ class RunControls(QWidget):
         least = _LINES * self.fontMetrics().lineSpacing() + 2
         said = self.error if self.error.text() else self.note
         needed = said.heightForWidth(self.width()) if said.text() else 0
-        self.course.setMinimumHeight(theme.scaled(_FEWEST_FIGURES) if needed > least else 0)
+        usual = self.course.minimumSizeHint().height()
+        self.course.setMinimumHeight(theme.scaled(_FEWEST_FIGURES) if needed > least else usual)
         self._messages.setFixedHeight(max(least, needed))
 
     def show_progress(self, run: RunStatus | None, ahead: int, after: str = "") -> None:

@@ -459,5 +459,6 @@ class RunPanel(QWidget):
 
 
 def sentence(text: str) -> str:
-    """The text with a capital letter at its beginning."""
-    return text[:1].upper() + text[1:]
+    """The text with a capital letter at its beginning, unless it begins with the name of a file or a layer."""
+    first = text.partition(" ")[0].rstrip(",;:")
+    return text[:1].upper() + text[1:] if first.isalpha() else text

@@ -22,7 +22,7 @@ from deepvis.ui.panels.lab_panel import LabPanel
 from deepvis.ui.panels.run_controls import run_text
 from deepvis.ui.panels.run_input import PRESENT
 from deepvis.ui.panels.run_list import RunList
-from deepvis.ui.panels.run_panel import RunPanel
+from deepvis.ui.panels.run_panel import RunPanel, sentence
 from deepvis.ui.view_state import ViewState
 from tests.ui import occlusion_run as script
 from tests.ui.fixtures import FakeBackend, network_info, photograph
@@ -289,9 +289,15 @@ def test_a_long_message_can_be_read_whole_and_gives_the_room_back(
     window.resize(*size)
     controls = panel.controls
 
+    area = panel.parentWidget()
+    while not isinstance(area, FocusArea):
+        assert area is not None
+        area = area.parentWidget()
+
     def room() -> int:
         for _ in range(5):
             QApplication.processEvents()
+        assert not area.verticalScrollBar().isVisible()
         return controls.course.height()
 
     before = room()
@@ -309,6 +315,14 @@ def test_a_long_message_can_be_read_whole_and_gives_the_room_back(
     assert controls.rect().contains(controls.more.geometry())
     press(controls.start)
     assert room() == before
+
+
+def test_messages_begin_with_a_capital_letter_and_names_stay_as_they_are() -> None:
+    assert sentence("target 'trac' is no class") == "Target 'trac' is no class"
+    assert sentence("nothing, or all") == "Nothing, or all"
+    assert sentence("broken.jpg is no picture") == "broken.jpg is no picture"
+    assert sentence("conv6: layer 6 of 7") == "conv6: layer 6 of 7"
+    assert sentence("") == ""
 
 
 def test_a_run_that_fails_leaves_the_one_before_it_on_show(panel: RunPanel, backend: FakeBackend) -> None:
