@@ -138,6 +138,8 @@ def test_where_the_network_sees_another_crop_the_box_is_marked_for_a_moment(
     patched: MainWindow, shelf: FakeBackend, qtbot: QtBot
 ) -> None:
     patched.state.update(fit="stretch")
+    # The moment ends when this test says so, however slow the machine is.
+    patched.input_panel._passing_timer.setInterval(3_600_000)
     patched.libraries.open_patch("/libraries/birds", "conv4", 17, 4)
     shelf.send(PatchOpened("/pictures/birds/a.jpg", "a.jpg", (30.0, 45.1, 60.0, 90.2), (300, 451)))
     qtbot.waitUntil(lambda: ("/pictures/birds/a.jpg",) in calls(shelf, "open_source"))
