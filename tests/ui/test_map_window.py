@@ -49,12 +49,11 @@ def test_the_map_stands_in_the_mosaics_place_and_esc_brings_it_back(
 
 def test_a_window_that_was_closed_with_a_map_opens_with_its_unit(
     mapped: MainWindow,
-    backend: FakeBackend,
     store: SettingsStore,
     make_window: Callable[[FakeBackend, SettingsStore], MainWindow],
 ) -> None:
     mapped.close()
-    assert not make_window(backend, store).docks.right.isHidden()
+    assert not make_window(FakeBackend(), store).docks.right.isHidden()
 
 
 def test_the_unit_comes_back_after_a_map_in_a_presentation(mapped: MainWindow) -> None:
