@@ -36,11 +36,13 @@ from deepvis.messages import (
     ProblemSolved,
     RunStatus,
     SourceStatus,
+    Timings,
     UnitPatches,
     UnitStatistics,
     ViewResult,
 )
 from deepvis.ui import settings_store as settings
+from deepvis.ui import theme
 from deepvis.ui.actions import GROUPS, Actions, Need
 from deepvis.ui.bridge import Backend, Bridge
 from deepvis.ui.busy_mark import BusyMark
@@ -59,7 +61,7 @@ from deepvis.ui.network_commands import NetworkCommands
 from deepvis.ui.network_menu import DeviceMenu, NetworkMenu, SizeMenu, size_text
 from deepvis.ui.notifications import ProblemLog, Toasts
 from deepvis.ui.paint_clock import PaintClock, timings_text
-from deepvis.ui.panels.controls import label
+from deepvis.ui.panels.controls import Figure
 from deepvis.ui.panels.enlarged_view import EnlargedView
 from deepvis.ui.panels.grid_panel import GridPanel
 from deepvis.ui.panels.input_panel import InputPanel
@@ -200,12 +202,14 @@ class MainWindow(QMainWindow):
         self.resize(QSize(1600, 1000).boundedTo(room))
 
     def _add_status_bar(self) -> None:
-        self.timings = label("", "figure-quiet")
+        self.timings = Figure(timings_text(Timings(10, 100, 100, 10), (10, 10)), quiet=True, right=True)
+        self.timings.setAccessibleName("Timings")
         self.timings.setVisible(self._store.get(settings.TIMINGS))
         bar = QStatusBar(self)
         bar.setSizeGripEnabled(False)
         bar.addWidget(self.status_bar, 1)
         bar.addPermanentWidget(self.timings)
+        bar.setContentsMargins(0, 0, theme.MEDIUM, 0)
         self.setStatusBar(bar)
 
     def _make_menus(self) -> None:

@@ -18,7 +18,7 @@ def timings_text(timings: Timings, busy: tuple[float, float]) -> str:
         ("preprocess", timings.preprocess), ("forward", timings.forward), ("backward", timings.backward),
         ("render", timings.render), ("window", busy[0]),
     )  # fmt: skip
-    return "   ".join(f"{name} {milliseconds:5.1f} ms" for name, milliseconds in stages)
+    return "  ".join(f"{name} {milliseconds:.1f}" for name, milliseconds in stages) + " ms"
 
 
 class PaintClock:
