@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deepvis.backend.device import free_cached, is_out_of_memory, what_memory_lacked
 from deepvis.backend.problems import cause_of
-from deepvis.messages import RunStatus, RunUpdate
+from deepvis.messages import RunState, RunStatus, RunUpdate
 
 _MEMORY_REMEDY = (
     "Choose a smaller picture, fewer at once or a smaller network, or close other programs that need memory, and start "
@@ -24,7 +24,7 @@ class _Entry:
     name: str
     make: Steps
     steps: Iterator[RunUpdate] | None = None
-    state: str = "queued"
+    state: RunState = "queued"
     update: RunUpdate | None = None
     elapsed: float = 0.0
     error: str = ""
@@ -160,7 +160,7 @@ class RunQueue:
     def _next(self) -> _Entry | None:
         return next((e for e in self._entries if e.state in ("queued", "running")), None)
 
-    def _end(self, entry: _Entry, state: str) -> None:
+    def _end(self, entry: _Entry, state: RunState) -> None:
         """Take a run out. One that cannot be cancelled in peace (a checkpoint that finds the disk full) has failed."""
         entry.state = state
         self._entries.remove(entry)
@@ -181,8 +181,7 @@ class RunQueue:
         left = None
         if entry.state in ("running", "paused") and update is not None and update.step > 0:
             left = entry.elapsed / update.step * max(0, update.total - update.step)
-        state: str = entry.state
-        self._emit(RunStatus(entry.id, entry.name, state, update, entry.elapsed, left, entry.error))  # type: ignore[arg-type]
+        self._emit(RunStatus(entry.id, entry.name, entry.state, update, entry.elapsed, left, entry.error))
 
 
 def _close(entry: _Entry) -> str:

@@ -71,7 +71,7 @@ from deepvis.messages.results import (
     UnitResult,
     ViewResult,
 )
-from deepvis.messages.runs import RunResult, RunStatus, RunUpdate
+from deepvis.messages.runs import RunResult, RunState, RunStatus, RunUpdate
 from deepvis.messages.vocabulary import (
     BACK_VIEWS,
     BOOSTS,
@@ -156,6 +156,7 @@ __all__ = [
     "ReceptiveField",
     "Rule",
     "RunResult",
+    "RunState",
     "RunStatus",
     "RunUpdate",
     "Seed",

@@ -66,13 +66,17 @@ class RunResult:
     arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
+RunState = Literal["queued", "running", "paused", "done", "cancelled", "failed"]
+"""Where a run stands; after the last three it has ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunStatus:
     """State of a run in the engine's queue. ``left`` is the estimated time left in seconds, None while not known."""
 
     id: int
     name: str
-    state: Literal["queued", "running", "paused", "done", "cancelled", "failed"]
+    state: RunState
     update: RunUpdate | None = None
     elapsed: float = 0.0
     left: float | None = None

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QCompleter, QFileDialog
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QCompleter, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from deepvis.options import option, options_of
@@ -61,6 +61,15 @@ def offered(completer: QCompleter) -> list[str]:
     """The names in the list that is open."""
     model = completer.completionModel()
     return [model.index(i, 0).data(Qt.ItemDataRole.EditRole) for i in range(model.rowCount())]
+
+
+def class_field(form: OptionForm) -> tuple[ClassField, QAbstractItemView]:
+    """The field of the class, and the list of names under it."""
+    field = form.fields["target"]
+    assert isinstance(field, ClassField)
+    popup = field.completer.popup()
+    assert popup is not None
+    return field, popup
 
 
 @pytest.fixture
@@ -279,11 +288,8 @@ def test_a_preset_changes_the_rest_back_and_leaves_what_is_looked_at(forms: Call
 def test_the_first_letters_find_a_class_and_return_takes_it(forms: Callable[..., OptionForm]) -> None:
     form = forms("class_image")
     typed(form, "target", "trac")
-    field = form.fields["target"]
-    assert isinstance(field, ClassField)
+    field, popup = class_field(form)
     assert offered(field.completer) == ["tractor"]
-    popup = field.completer.popup()
-    assert popup is not None
     QTest.keyClick(popup, Qt.Key.Key_Down)
     QTest.keyClick(popup, Qt.Key.Key_Return)
     assert form.values()["target"] == "tractor"
@@ -292,10 +298,7 @@ def test_the_first_letters_find_a_class_and_return_takes_it(forms: Callable[...,
 def test_return_takes_the_first_name_that_is_offered(forms: Callable[..., OptionForm]) -> None:
     form = forms("class_image")
     typed(form, "target", "trac")
-    field = form.fields["target"]
-    assert isinstance(field, ClassField)
-    popup = field.completer.popup()
-    assert popup is not None
+    field, popup = class_field(form)
     QTest.keyClick(popup, Qt.Key.Key_Return)
     assert field.line.text() == "tractor"
     assert not popup.isVisible()
@@ -303,10 +306,7 @@ def test_return_takes_the_first_name_that_is_offered(forms: Callable[..., Option
 
 def test_leaving_a_field_takes_the_only_name_and_never_one_of_several(forms: Callable[..., OptionForm]) -> None:
     form = forms("class_image")
-    field = form.fields["target"]
-    assert isinstance(field, ClassField)
-    popup = field.completer.popup()
-    assert popup is not None
+    field, popup = class_field(form)
     typed(form, "target", "trac")
     QTest.keyClick(popup, Qt.Key.Key_Tab)
     assert not field.line.hasFocus()
@@ -321,10 +321,7 @@ def test_leaving_a_field_takes_the_only_name_and_never_one_of_several(forms: Cal
 def test_the_list_goes_when_the_whole_name_is_typed(forms: Callable[..., OptionForm]) -> None:
     form = forms("class_image")
     typed(form, "target", "tracto")
-    field = form.fields["target"]
-    assert isinstance(field, ClassField)
-    popup = field.completer.popup()
-    assert popup is not None
+    _field, popup = class_field(form)
     assert popup.isVisible()
     QTest.keyClicks(popup, "r")
     assert not popup.isVisible()
